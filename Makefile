@@ -1,0 +1,66 @@
+# Every target sets up what it needs. ARGS="..." is passed on.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
+BENCH_STAMP := $(VENV)/.installed-bench
+ARGS ?=
+
+.PHONY: demo test check fmt validate bench-speed bench-replay bench-observer clean
+.DEFAULT_GOAL := demo
+
+# Needs nothing but Python >= 3.11, pip and make: no root, no broker, no database, no torch.
+demo: $(STAMP)
+	PYTHONSAFEPATH=1 $(BIN)/potline demo $(ARGS)
+
+# As root on Debian it installs the servers and the browser that the tests talk to.
+test: $(DEV_STAMP)
+	sh tests/install_servers.sh
+	$(MAKE) check
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(DEV_STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python
+
+fmt: $(DEV_STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Writes docs/validation.md; ARGS=--check compares instead.
+validate: $(STAMP)
+	$(BIN)/python -m benchmarks.validate $(ARGS)
+
+# Both write benchmarks/results/*.json and the tables of benchmarks/README.md. bench-speed needs a C compiler.
+bench-speed: $(BENCH_STAMP)
+	$(BIN)/python -m benchmarks.bench_speed
+
+bench-replay: $(STAMP)
+	$(BIN)/python -m benchmarks.bench_replay
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "potline needs Python 3.11 or newer; name it: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(STAMP): pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo]'
+	@touch $@
+
+$(DEV_STAMP): $(STAMP) requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-dev.txt
+	@touch $@
+
+# How good and how honest the estimates are, on simulated lines; about ten minutes.
+bench-observer: $(DEV_STAMP)
+	$(BIN)/python -m benchmarks.observer_score $(ARGS)
+
+$(BENCH_STAMP): $(STAMP) requirements-bench.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-bench.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache build dist

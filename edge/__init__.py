@@ -1,0 +1,1 @@
+"""What runs at the plant, and what it tells people."""

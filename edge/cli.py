@@ -1,0 +1,212 @@
+"""The one console script: parse, call, print, exit code."""
+
+import argparse
+import logging
+import sqlite3
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from edge.config import ConfigError, example, load_config
+from edge.exits import BAD_CONFIG, BAD_DATA, FAILURE, OK, UNAVAILABLE, USAGE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``potline``.
+
+    Parameters
+    ----------
+    argv
+        Arguments without the program's name; None takes the process's.
+
+    Returns
+    -------
+    int
+        Exit code by contract: 0 ok, 1 failure, 2 usage, 65 bad data, 66 no input, 69 service unavailable, 78 bad
+        configuration.
+    """
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(
+        level=logging.INFO if getattr(arguments, "verbose", False) else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    command: Callable[[argparse.Namespace], int] = arguments.command
+    try:
+        return command(arguments)
+    except ConfigError as error:
+        return _fail(BAD_CONFIG, error)
+    except (sqlite3.DatabaseError, OSError) as error:
+        return _fail(FAILURE, error)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _fail(code: int, error: object) -> int:
+    print(f"potline: {error}", file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="potline", description="A digital twin and anomaly detector for aluminium electrolysis."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(
+        name: str, function: Callable[[argparse.Namespace], int], text: str
+    ) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".")
+        added.add_argument("-v", "--verbose", action="store_true", help="say on stderr what changes")
+        added.set_defaults(command=function)
+        return added
+
+    demo = command("demo", _demo, "the whole system on this machine: broker, simulated line, gateway, page")
+    demo.add_argument("--cells", type=_count(1, 450), default=24, help="cells of the line (default 24)")
+    demo.add_argument("--speed", type=_positive, default=60.0, help="plant seconds a second (default 60)")
+    demo.add_argument("--duration", type=_positive, help="stop after this many seconds and print a summary")
+    demo.add_argument("--seed", type=int, default=1, help="seed of the simulated line (default 1)")
+    demo.add_argument(
+        "--port", type=_count(0, 65535), default=8080, help="port of the page, 0 for a free one"
+    )
+    demo.add_argument("--headless", action="store_true", help="do not open a browser")
+    demo.add_argument("--keep", type=Path, metavar="DIR", help="keep inbox, alarms and points here")
+
+    run = command("run", _run, "the gateway, against a real broker and database")
+    run.add_argument("-c", "--config", type=Path, help="potline.toml; without it the defaults count")
+    run.add_argument(
+        "--until-quiet",
+        type=_positive,
+        metavar="S",
+        help="stop when nothing has arrived for S seconds, closing all frames",
+    )
+
+    simulate = command("simulate", _simulate, "a recorded history with labels")
+    simulate.add_argument("--out", type=Path, required=True, metavar="DIR")
+    simulate.add_argument("--cells", type=_count(1, 1000), default=24)
+    simulate.add_argument("--days", type=_positive, default=1.0)
+    simulate.add_argument("--seed", type=int, default=1)
+    simulate.add_argument("--faults", choices=("enriched", "natural", "none"), default="natural")
+    simulate.add_argument("--technology", default="P300")
+    simulate.add_argument(
+        "--interval", type=_positive, default=1.0, help="seconds between rows of a cell (default 1)"
+    )
+
+    replay = command("replay", _replay, "a history through the same code as live")
+    replay.add_argument("history", type=Path, metavar="DIR")
+    replay.add_argument("--out", type=Path, required=True, metavar="DIR")
+    replay.add_argument("--speed", type=_speed, default=None, help="max (default), 1x, 60x ...")
+    replay.add_argument("-c", "--config", type=Path, help="potline.toml")
+
+    command("config", _config, "print the commented default configuration")
+    check = command("check", _check, "is this installation healthy: broker, database, disk, clock")
+    check.add_argument("-c", "--config", type=Path, help="potline.toml")
+    return parser
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0.0 < value < 1e9:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return value
+
+
+def _count(low: int, high: int) -> Callable[[str], int]:
+    def integer(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text} is outside {low} to {high}")
+        return value
+
+    return integer
+
+
+def _speed(text: str) -> float | None:
+    """``max``, or a factor with or without an x."""
+    return None if text == "max" else _positive(text.removesuffix("x"))
+
+
+# Each command imports what it needs: `potline config` must not load a compiler.
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from edge.broker import BrokerError
+    from edge.demo import demo
+
+    try:
+        return demo(
+            cells=arguments.cells,
+            speed=arguments.speed,
+            duration_s=arguments.duration,
+            seed=arguments.seed,
+            port=arguments.port,
+            headless=arguments.headless,
+            keep=arguments.keep,
+            say=print,
+        )
+    except BrokerError as error:
+        return _fail(UNAVAILABLE, error)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from edge.app import run
+    from edge.engine import InUse
+    from streams.inbox import InboxUnavailable
+    from streams.plant_file import PlantError
+    from twin.params import ParamsError
+
+    config = load_config(arguments.config)
+    try:
+        return run(config, until_quiet_s=arguments.until_quiet, say=print)
+    except (PlantError, ParamsError) as error:
+        return _fail(BAD_CONFIG, error)
+    except InUse as error:
+        return _fail(UNAVAILABLE, error)
+    except InboxUnavailable as error:
+        return _fail(FAILURE, error)
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    from plant.history import simulate
+    from plant.technology import TECHNOLOGIES
+
+    if arguments.technology not in TECHNOLOGIES:
+        return _fail(USAGE, f"--technology {arguments.technology}: one of {', '.join(sorted(TECHNOLOGIES))}")
+    try:
+        simulate(
+            arguments.out,
+            n_cells=arguments.cells,
+            days=arguments.days,
+            seed=arguments.seed,
+            faults=arguments.faults,
+            technology=arguments.technology,
+            interval_s=arguments.interval,
+        )
+    except (ValueError, FileExistsError) as error:
+        return _fail(FAILURE, error)
+    print(f"{arguments.out}: {arguments.cells} cells, {arguments.days:g} days")
+    return OK
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    from edge.replay import replay
+    from streams.history import HistoryError
+    from streams.plant_file import PlantError
+    from twin.params import ParamsError
+
+    config = load_config(arguments.config)
+    try:
+        return replay(arguments.history, arguments.out, config, speed=arguments.speed, say=print)
+    except (HistoryError, PlantError, ParamsError) as error:
+        return _fail(BAD_DATA, error)
+
+
+def _config(arguments: argparse.Namespace) -> int:
+    print(example(), end="")
+    return OK
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from edge.check import check
+
+    return check(load_config(arguments.config), say=print)

@@ -1,0 +1,125 @@
+"""``potline replay``: a recorded history through the same pipeline as live, at any speed."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+from msgspec import json
+
+from edge.alarm_rules import load_texts
+from edge.alarms import AlarmEvent
+from edge.config import Config
+from edge.exits import NO_INPUT, OK
+from edge.pipeline import Output, Pipeline
+from edge.points import Point
+from edge.report import render
+from edge.store import Accounts
+from edge.summary import summary, summary_line
+from edge.tables import Tables
+from streams.history import read_history
+from streams.plant_file import load_plant
+
+_BATCH = 5000
+
+
+def replay(
+    history: Path, out: Path, config: Config, *, speed: float | None, say: Callable[[str], None]
+) -> int:
+    """Replay a history folder into an output folder.
+
+    Parameters
+    ----------
+    history
+        Folder by contract; its ``plant.toml`` is used, not the configuration's.
+    out
+        Gets ``alarms.jsonl``, ``energy.parquet``, ``states.parquet`` and ``report.html`` when all of them are
+        complete; what an earlier replay left there is replaced then, and stays when this one fails.
+    config
+        Only what the pipeline needs is used.
+    speed
+        Event seconds a second; None for as fast as it goes.
+    say
+        Gets the lines for people; the last one is the summary.
+
+    Returns
+    -------
+    int
+        0, or 66 when there is no such history.
+
+    Raises
+    ------
+    HistoryError, PlantError
+        When the history cannot be read.
+    """
+    if not (history / "plant.toml").is_file():
+        say(f"{history}: no plant.toml, so this is not a recorded history")
+        return NO_INPUT
+    started = time.monotonic()
+    pipeline = Pipeline(load_plant(history / "plant.toml"), config, load_texts())
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=out) as unfinished:
+        figures = _write(history, Path(unfinished), pipeline, speed, started)
+        for path in sorted(Path(unfinished).iterdir()):
+            path.replace(out / path.name)
+    for cell, count in sorted(pipeline.aligner.unknown_by_cell.items()):
+        say(f"{cell or 'no cell'}: not in plant.toml: {count} readings and entries are left out")
+    for cell, reason in pipeline.not_assessed().items():
+        say(f"{cell}: not assessed: {reason}")
+    say(summary_line(figures))
+    return OK
+
+
+def _write(
+    history: Path, out: Path, pipeline: Pipeline, speed: float | None, started: float
+) -> dict[str, object]:
+    """Work through a history and write every file; gives the summary."""
+    raised: list[AlarmEvent] = []
+    energy: list[Point] = []
+    points = 0
+    with (out / "alarms.jsonl").open("wb") as alarms, Tables(out) as tables:
+
+        def write(output: Output) -> None:
+            nonlocal points
+            for event in output.alarms:
+                alarms.write(json.encode(event) + b"\n")
+            raised.extend(event for event in output.alarms if event.transition == "raise")
+            tables.add(output.points)
+            energy.extend(p for p in output.points if p.measurement.endswith("_energy"))
+            points += len(output.points)
+
+        source = read_history(history)
+        pace = _Pace(speed)
+        while batch := list(islice(source, pace.batch)):
+            pace.wait(batch[-1].time_us)
+            write(pipeline.push(batch))
+        write(pipeline.flush())
+    # A replay writes every point into its own folder: none can wait or be refused.
+    accounts = Accounts(accepted=points, written=points, quarantined=0, waiting=0)
+    refused = {"unknown": count} if (count := pipeline.aligner.counts["unknown"]) else {}
+    figures = summary(
+        pipeline, accounts, messages=0, dead_letters=refused, seconds=time.monotonic() - started
+    )
+    report = render(pipeline.plant, figures, raised, energy, pipeline.not_assessed(), load_texts())
+    (out / "report.html").write_text(report, encoding="utf-8")
+    return figures
+
+
+class _Pace:
+    """Holds batches back so that event time runs at a given speed."""
+
+    def __init__(self, speed: float | None) -> None:
+        self._speed = speed
+        self._first_us: int | None = None
+        self._started = time.monotonic()
+        self.batch = _BATCH if speed is None else 50
+
+    def wait(self, time_us: int) -> None:
+        """Sleep until the time has come."""
+        if self._speed is None:
+            return
+        if self._first_us is None:
+            self._first_us = time_us
+        due = self._started + (time_us - self._first_us) / 1e6 / self._speed
+        time.sleep(max(0.0, due - time.monotonic()))

@@ -1,0 +1,102 @@
+/** The selected cell in figures, and why its alarms were raised. */
+
+import { said } from "./alarms.js";
+import { badge } from "./badge.js";
+import { evidence, number, signed } from "./format.js";
+import { named, text } from "./texts.js";
+
+function part(tag, className, words = "") {
+  const made = document.createElement(tag);
+  made.className = className;
+  made.textContent = words;
+  return made;
+}
+
+function figures(plant, index) {
+  const at = (name) => plant.figures[name][index];
+  const energy = plant.reason[index] ? null : at("ac_kwh_per_t");
+  const gap = energy === null ? null : energy - plant.benchmark_kwh_per_t;
+  const sd = at("bath_temp_sd_C");
+  const level = number(plant.benchmark_kwh_per_t);
+  const spread = sd === null ? "" : ` ±${number(sd, 1)}`;
+  return [
+    [text("figureVoltage"), "V", number(at("cell_voltage_V"), 3)],
+    [text("figureResidual"), "mV", signed(scaled(at("voltage_residual_V"), 1000))],
+    [text("figureCurrent"), "kA", number(scaled(at("line_current_A"), 0.001), 1)],
+    [text("figureBath"), "°C", number(at("bath_temp_C"), 1) + spread],
+    [text("figureSuperheat"), "°C", number(at("superheat_C"), 1)],
+    [text("figureLedge"), "mm", number(at("ledge_bath_mm"))],
+    [text("figureDc"), "kWh/t", number(plant.reason[index] ? null : at("dc_kwh_per_t"))],
+    [text("figureAc"), "kWh/t", number(energy)],
+    [text("figureBenchmark", { level }), "kWh/t", signed(gap)],
+  ];
+}
+
+/** Missing stays missing in another unit. */
+function scaled(value, factor) {
+  return value === null ? null : value * factor;
+}
+
+function explanation(alarm, signals) {
+  const box = part("section", "why-alarm");
+  const head = part("h3", "");
+  head.append(badge(alarm.priority, alarm.state), part("span", "", said(alarm, "title")));
+  // What to do stands first: it must not be below the edge of a small screen.
+  box.append(head, part("p", "action", said(alarm, "action")));
+  if (alarm.causes.length) {
+    const list = part("ul", "causes");
+    for (const cause of alarm.causes) {
+      const item = part("li", "");
+      const share = part("i", "");
+      share.style.width = `${(100 * cause.weight).toFixed(0)}%`;
+      item.append(part("span", "", said(cause, "text")), part("b", "", `${(100 * cause.weight).toFixed(0)} %`), share);
+      list.append(item);
+    }
+    box.append(part("h4", "", text("causes")), list);
+  }
+  const facts = Object.entries(alarm.evidence);
+  if (facts.length) {
+    const list = part("dl", "facts");
+    for (const [name, value] of facts) {
+      if (name === "sensor_number" && !value) continue;
+      const [label, shown] = evidence(name, value, signals);
+      list.append(part("dt", "", label), part("dd", "", shown));
+    }
+    box.append(part("h4", "", text("evidence")), list);
+  }
+  return box;
+}
+
+/** Panel beside the charts. */
+export class Detail {
+  constructor() {
+    this.name = document.getElementById("cell-name");
+    this.reason = document.getElementById("cell-reason");
+    this.status = document.getElementById("cell-status");
+    this.list = document.getElementById("cell-figures");
+    this.alarms = document.getElementById("cell-alarms");
+    this.shown = "";
+  }
+
+  update(plant, index, alarms, language) {
+    this.name.textContent = text("cell", { cell: plant.cells[index] });
+    const reason = plant.reason[index];
+    this.reason.hidden = !reason;
+    this.reason.textContent = reason && `${text("notAssessed")}: ${named("reason", reason)}`;
+    const rows = figures(plant, index).map(([label, unit, value]) => {
+      const box = part("div", "");
+      const head = part("dt", "", `${label} `);
+      head.append(part("small", "", unit));
+      box.append(head, part("dd", "", value));
+      return box;
+    });
+    this.list.replaceChildren(...rows);
+    const status = plant.status[index];
+    this.status.hidden = status === "good";
+    this.status.textContent = `${text("figureStatus")}: ${named("status", status)}`;
+    const face = JSON.stringify([language, alarms]);
+    if (face === this.shown) return;
+    this.shown = face;
+    this.alarms.replaceChildren(...alarms.map((alarm) => explanation(alarm, plant.signals)));
+  }
+}

@@ -1,0 +1,1 @@
+"""How odd it is what the line does: one detector a file, pure."""

@@ -1,0 +1,31 @@
+"""Every detector that runs: the one list to extend."""
+
+from collections.abc import Callable
+
+from models.anode_pickup import AnodePickup
+from models.base import CellLayout, Detector
+from models.heat_loss import HeatLoss
+from models.sensor import SensorFault
+from models.silence import Silence
+
+#: Detectors by name; a new one is one file and one line here.
+DETECTORS: dict[str, Callable[[CellLayout], Detector]] = {
+    AnodePickup.name: AnodePickup,
+    HeatLoss.name: HeatLoss,
+    Silence.name: Silence,
+    SensorFault.name: SensorFault,
+}
+
+#: Alarm kinds that are scored, in the order of the detectors.
+KINDS: tuple[str, ...] = AnodePickup.kinds + HeatLoss.kinds + Silence.kinds + SensorFault.kinds
+
+
+def build(layout: CellLayout) -> tuple[Detector, ...]:
+    """One fresh detector of every kind, with its default limits.
+
+    Parameters
+    ----------
+    layout
+        Instruments of the cells, in the order of the arrays of every view to come.
+    """
+    return tuple(make(layout) for make in DETECTORS.values())

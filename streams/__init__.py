@@ -1,0 +1,1 @@
+"""How data moves: MQTT and recorded history to frames, points to InfluxDB; no physics."""

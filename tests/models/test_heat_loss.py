@@ -1,0 +1,131 @@
+"""Melting sides, and weather and hot cells that look alike."""
+
+import numpy as np
+import pytest
+
+from models.heat_loss import HeatLoss
+from tests.models.views import Room, first_hour, hours_of, layout, quiet
+from twin.signals import SIDES
+
+DOWN, TAP = SIDES.index("down"), SIDES.index("tap")
+
+
+def ledge(room: Room, detector: HeatLoss, rise_C: np.ndarray, hours: float, before_h: float = 6.0):
+    """Scores while shell temperatures rise by ``rise_C`` [degC/h] a sensor, after a normal spell."""
+    for view in hours_of(room, before_h):
+        assert not (detector.update(view)[0].value >= 1.0).any()
+    scores: list[np.ndarray] = []
+    for _ in range(round(hours * 3600 / room.scan_s)):
+        room.shell_C += rise_C * room.scan_s / 3600.0
+        scores.append(detector.update(room.step())[0].value)
+    return scores
+
+
+@pytest.mark.parametrize(("rate_C_h", "within_h"), [(20.0, 2.5), (10.0, 3.5), (5.0, 5.5)])
+def test_melting_ledge_is_found_on_its_side_only(rate_C_h: float, within_h: float) -> None:
+    # A thinning ledge warms the shell by 1-10 degC/h, a severe one by more (physics reference 7.2).
+    cells = layout(2)
+    room, detector = Room(cells), HeatLoss(cells)
+    rise_C = np.zeros(cells.shell_side.shape)
+    rise_C[0, cells.shell_side[0] == DOWN] = rate_C_h
+    scores = ledge(room, detector, rise_C, 6.0)
+    assert 0.5 < first_hour(scores, 0, DOWN) < within_h
+    for cell, side in ((0, TAP), (0, 0), (0, 2), (1, DOWN), (1, TAP)):
+        assert quiet(scores, cell, side)
+    found = detector.explain("ledge_thinning", 0, DOWN)
+    assert found.causes[0].cause == "ledge_melting_local"
+    assert found.evidence["rate_C_h"] == pytest.approx(rate_C_h, rel=0.4)
+    assert found.evidence["relative_rise_C"] > 3.0 * found.evidence["normal_spread_C"]
+
+
+def test_a_thin_ledge_does_not_become_normal() -> None:
+    cells = layout(1)
+    room, detector = Room(cells), HeatLoss(cells)
+    for view in hours_of(room, 6.0):
+        detector.update(view)
+    room.shell_C[0, cells.shell_side[0] == DOWN] = 20.0
+    scores = [detector.update(view)[0].value[0, DOWN] for view in hours_of(room, 96.0)]
+    assert min(scores[6 * 60 :]) >= 1.0
+    room.shell_C[:] = 0.0
+    after = [detector.update(view)[0].value[0, DOWN] for view in hours_of(room, 8.0)]
+    assert after[-1] < 0.8
+
+
+@pytest.mark.parametrize("rate_C_h", [5.0, 10.0])
+def test_whole_cell_heating_is_no_local_melt(rate_C_h: float) -> None:
+    cells = layout(1)
+    room, detector = Room(cells), HeatLoss(cells)
+    scores = ledge(room, detector, np.full(cells.shell_side.shape, rate_C_h), 6.0)
+    assert all(quiet(scores, 0, side) for side in range(4))
+
+
+def test_ambient_swing_is_no_melt() -> None:
+    # Twice the usual weather: 8 degC a day on all sides (detection reference 4.2: diurnal 5-8 degC) for two days.
+    cells = layout(2)
+    room, detector = Room(cells), HeatLoss(cells)
+    for view in hours_of(room, 48.0):
+        more_C = 4.0 * np.sin(2 * np.pi * (view.time_us % 86_400_000_000) / 8.64e10)
+        view.estimate.shell_residual_C[:] += more_C
+        assert not (detector.update(view)[0].value >= 1.0).any()
+
+
+def test_two_sides_melting_do_not_hide_each_other() -> None:
+    cells = layout(1)
+    room, detector = Room(cells), HeatLoss(cells)
+    rise_C = np.zeros(cells.shell_side.shape)
+    rise_C[0, (cells.shell_side[0] == DOWN) | (cells.shell_side[0] == TAP)] = 10.0
+    scores = ledge(room, detector, rise_C, 6.0)
+    assert first_hour(scores, 0, DOWN) < 4.0
+    assert first_hour(scores, 0, TAP) < 4.0
+
+
+def test_one_drifting_thermocouple_is_named_as_such() -> None:
+    cells = layout(1)
+    room, detector = Room(cells), HeatLoss(cells)
+    room.shell_C[0, 6] = 0.0
+    rise_C = np.zeros(cells.shell_side.shape)
+    rise_C[0, 6] = 1.5
+    ledge(room, detector, rise_C, 16.0)
+    found = detector.explain("ledge_thinning", 0, DOWN)
+    assert found.causes[0].cause == "sensor_drift"
+    assert found.evidence["hottest_sensor"] == 7.0
+
+
+def test_slow_shell_sampling_finds_the_melt_too() -> None:
+    # Shell readings every 10 min (contract: 1-10 min).
+    cells = layout(1)
+    room, detector = Room(cells), HeatLoss(cells)
+    scores: list[np.ndarray] = []
+    for minute in range(12 * 60):
+        room.shell_C[0, cells.shell_side[0] == DOWN] = 10.0 * max(0.0, minute / 60.0 - 6.0)
+        view = room.step()
+        if minute % 10:
+            view.shell_temp_C[:] = np.nan
+            view.estimate.shell_residual_C[:] = np.nan
+        scores.append(detector.update(view)[0].value)
+    assert 6.5 < first_hour(scores, 0, DOWN) < 9.5
+
+
+def test_side_wall_hot_needs_two_readings_and_450_degC() -> None:
+    cells = layout(1)
+    room, detector = Room(cells), HeatLoss(cells)
+
+    def wall(temp_C: float) -> float:
+        view = room.step()
+        view.shell_temp_C[0, 6] = temp_C
+        return float(detector.update(view)[1].value[0, DOWN])
+
+    assert [wall(300.0), wall(300.0)][1] == 0.0
+    assert wall(800.0) == 0.0
+    assert [wall(449.9), wall(449.9)][1] == pytest.approx(0.999)
+    assert [wall(450.0), wall(450.0)][1] == 1.0
+    assert [wall(550.0), wall(550.0)][1] == 2.0
+    assert detector.explain("side_wall_hot", 0, DOWN).evidence["hottest_sensor"] == 7.0
+
+
+def test_no_sensors_no_judgement() -> None:
+    cells = layout(1)._replace(shell_side=np.full((1, 8), -1, dtype=np.int64))
+    room = Room(layout(1))
+    detector = HeatLoss(cells)
+    for view in hours_of(room, 2.0):
+        assert all(np.isnan(score.value).all() for score in detector.update(view))

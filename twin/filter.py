@@ -1,0 +1,343 @@
+"""An unscented Kalman filter of the slow states of all cells: what the bath is, and how sure that is.
+
+Ten states a cell (``twin.sigma.NAMES``), one kernel over cells and sigma points, one step a minute. A hand measurement
+or an analysis corrects the past in which it was taken: the filter keeps the state, its covariance and the transition to
+the next of every hour of the last day, and carries the correction forward through them. Current efficiency is no state:
+it follows the others by a law, since nothing that is measured hourly tells it from the losses.
+"""
+
+from math import ceil, exp, isnan, nan, sqrt
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twin.heat import N_SIDES, Steady, equivalent_V, side_share
+from twin.jit import kernel
+from twin.params import CellParams
+from twin.sigma import (
+    ALF3,
+    ALF3_USED,
+    ALUMINA,
+    AMP,
+    BALANCE,
+    BATH,
+    DISSOLVED,
+    FED,
+    LEDGE,
+    LEVEL,
+    LIQUIDUS,
+    LUMP,
+    N_DRIVES,
+    N_NOISE,
+    N_WORK,
+    POWER,
+    POWERED,
+    PRIOR_SD,
+    SHIFT,
+    SINK,
+    WALL,
+    ALUMINA_kg_sA,
+    N,
+    bath_at,
+    chain,
+    efficiency,
+    noise_of,
+    sample_of,
+    slopes,
+    step,
+)
+from twin.state import Estimate, Fixed, Measured, State, nominal_at, params_at
+from twin.voltage import bath_slope_V_mm
+
+FloatArray = NDArray[np.float64]
+
+_DAY_S = 86400.0
+_STEP_S = 60.0
+_MAX_STEP_S = 120.0
+_COAST_S = 6 * 3600.0
+#: Snapshots for late samples, and the finer trace of what is sampled between them.
+SNAPSHOT_S, N_SNAPSHOTS = 3600.0, 30
+TRACE_S, N_TRACE = 600.0, 180
+#: The first states are traced: what samples are of.
+N_TRACED = 4
+
+#: Hours of the same voltage to the last digit are a meter that repeats itself, not a cell.
+_STUCK_S = 600.0
+#: A reading stands for this long; a feed record is believed for so long after the last shot.
+_HOLD_S, _FEED_HOLD_S = 900.0, 4 * 3600.0
+_UNDISSOLVED_FRAC, _DISSOLVING_1_s = 0.6, 0.002
+#: Metal by charge at 100 % efficiency [kg/(s A)], carbon used per metal, densities of metal and anode [kg/m3].
+_METAL_kg_sA, _CARBON_FRAC, _METAL_kg_m3, _CARBON_kg_m3 = 0.335572e-3 / 3600.0, 0.41, 2300.0, 1580.0
+#: Spread of alumina in a cell that nobody has watched yet [wt%].
+_FIRST_ALUMINA_PCT = 0.4
+#: Share of a lasting voltage deviation that is distance and not conductors; what the chain may be wrong by: slotted
+#: anodes have 60 to 150 mV less bubble voltage, conductivities differ by 35 mV.
+_ACD_SHARE, _ACD_SD_MM = 0.9, 2.7
+
+
+class Filter(NamedTuple):
+    """What the filter remembers; arrays, cells first."""
+
+    clock_s: FloatArray  # (1,)
+    open_s: FloatArray  # (1,) time gathered for the next step
+    sums: FloatArray  # (n_cells, 5): line current, voltage, their time; power over time; feed
+    undissolved_kg: FloatArray
+    same_s: FloatArray  # how long the voltage has been the same to the last digit
+    last_V: FloatArray
+    started: FloatArray  # 0 or 1: the level has been set by a first voltage
+    mean: FloatArray  # (n_cells, N)
+    cov: FloatArray  # (n_cells, N, N)
+    trans: FloatArray  # (n_cells, N, N) from the newest snapshot to now
+    past_s: FloatArray  # (n_cells, N_SNAPSHOTS), -inf where none
+    past_mean: FloatArray
+    past_cov: FloatArray
+    past_trans: FloatArray  # to this snapshot from the one before
+    trace_s: FloatArray  # (n_cells, N_TRACE)
+    trace: FloatArray  # (n_cells, N_TRACE, N_TRACED)
+
+
+def new_filter(fixed: Fixed) -> Filter:
+    """Filter of cells of which nothing has been heard: at the aims of their technology."""
+    n = fixed.params.shape[0]
+    mean, cov = np.zeros((n, N)), np.zeros((n, N, N))
+    for c in range(n):
+        params, nominal = CellParams(*fixed.params[c]), Steady(*fixed.nominal[c])
+        mean[c, ALF3], mean[c, ALUMINA] = params.excess_alf3_pct, params.alumina_pct
+        mean[c, BATH] = nominal.liquidus_C + nominal.superheat_C
+        mean[c, LEDGE], mean[c, LUMP] = params.ledge_bath_mm, params.lump_temp_C
+        # Bath temperature is liquidus and superheat; their spreads are what is known.
+        spread = PRIOR_SD.copy()
+        spread[ALUMINA] = _FIRST_ALUMINA_PCT
+        root = np.diag(spread)
+        slope_A, slope_O = slopes(bath_at(mean[c], _chemistry(params)))
+        root[BATH] = 0.0
+        root[BATH, BATH] = 0.5
+        root[BATH, ALF3], root[BATH, ALUMINA] = slope_A * PRIOR_SD[ALF3], slope_O * _FIRST_ALUMINA_PCT
+        root[BATH, SHIFT] = PRIOR_SD[SHIFT]
+        root[BATH, WALL] = nominal.superheat_C * PRIOR_SD[WALL]
+        cov[c] = root @ root.T
+    return Filter(
+        clock_s=np.zeros(1),
+        open_s=np.zeros(1),
+        sums=np.zeros((n, 5)),
+        undissolved_kg=np.full(n, np.nan),
+        same_s=np.zeros(n),
+        last_V=np.full(n, np.nan),
+        started=np.zeros(n),
+        mean=mean,
+        cov=cov,
+        trans=np.tile(np.eye(N), (n, 1, 1)),
+        past_s=np.full((n, N_SNAPSHOTS), -np.inf),
+        past_mean=np.zeros((n, N_SNAPSHOTS, N)),
+        past_cov=np.zeros((n, N_SNAPSHOTS, N, N)),
+        past_trans=np.zeros((n, N_SNAPSHOTS, N, N)),
+        trace_s=np.full((n, N_TRACE), -np.inf),
+        trace=np.zeros((n, N_TRACE, N_TRACED)),
+    )
+
+
+def _chemistry(params: CellParams) -> FloatArray:
+    return np.array([params.caf2_pct, params.lif_pct, params.mgf2_pct, params.kf_pct])
+
+
+@kernel
+def _remember(f: Filter, c: int, now_s: float) -> None:
+    """Keep what late samples will need."""
+    last = N_TRACE - 1
+    if now_s - f.trace_s[c, last] >= TRACE_S - 1.0:
+        for k in range(last):
+            f.trace_s[c, k] = f.trace_s[c, k + 1]
+            for i in range(N_TRACED):
+                f.trace[c, k, i] = f.trace[c, k + 1, i]
+        f.trace_s[c, last] = now_s
+        for i in range(N_TRACED):
+            f.trace[c, last, i] = f.mean[c, i]
+    last = N_SNAPSHOTS - 1
+    if now_s - f.past_s[c, last] < SNAPSHOT_S - 1.0:
+        return
+    for k in range(last):
+        f.past_s[c, k] = f.past_s[c, k + 1]
+        for i in range(N):
+            f.past_mean[c, k, i] = f.past_mean[c, k + 1, i]
+            for j in range(N):
+                f.past_cov[c, k, i, j] = f.past_cov[c, k + 1, i, j]
+                f.past_trans[c, k, i, j] = f.past_trans[c, k + 1, i, j]
+    f.past_s[c, last] = now_s
+    for i in range(N):
+        f.past_mean[c, last, i] = f.mean[c, i]
+        for j in range(N):
+            f.past_cov[c, last, i, j] = f.cov[c, i, j]
+            f.past_trans[c, last, i, j] = f.trans[c, i, j]
+            f.trans[c, i, j] = 1.0 if i == j else 0.0
+
+
+@kernel
+def _sink_W(measured: Measured, c: int, params: CellParams) -> float:
+    """Heat that the new anodes of a cell demand [W]."""
+    sink_W = 0.0
+    for anode in range(measured.anode_age_h.shape[1]):
+        age_h = measured.anode_age_h[c, anode]
+        if age_h < 4.0 * params.anode_sink_h:
+            sink_W += params.anode_sink_J / (3600.0 * params.anode_sink_h) * exp(-age_h / params.anode_sink_h)
+    return sink_W
+
+
+@kernel
+def _gather(f: Filter, state: State, measured: Measured, c: int, params: CellParams, scan_s: float) -> None:
+    """Add one scan of one cell to what the next step will use."""
+    current_A, volt_V = measured.line_current_A[c], measured.cell_voltage_V[c]
+    f.cov[c, LEVEL, LEVEL] += state.moved_V2[c]
+    f.mean[c, LEVEL] += state.moved_V[c]
+    f.sums[c, 4] += measured.feed_kg[c]
+    if volt_V == f.last_V[c]:
+        f.same_s[c] += scan_s
+    elif not isnan(volt_V):
+        f.same_s[c] = 0.0
+        f.last_V[c] = volt_V
+    if not isnan(volt_V) and not isnan(current_A):
+        f.sums[c, 0] += current_A * scan_s
+        f.sums[c, 1] += volt_V * scan_s
+        f.sums[c, 2] += scan_s
+        f.sums[c, 3] += current_A * (volt_V - current_A * params.external_ohm) * scan_s
+
+
+@kernel
+def _run(
+    f: Filter,
+    state: State,
+    c: int,
+    params: CellParams,
+    nominal: Steady,
+    drive: FloatArray,
+    noise: FloatArray,
+    work: FloatArray,
+) -> None:
+    """Carry one cell over what was gathered."""
+    chemistry_pct = state.chemistry_pct[c]
+    time_s = f.sums[c, 2]
+    live = state.current_age_s[c] <= _HOLD_S and state.voltage_age_s[c] <= _HOLD_S
+    fed = live and state.feed_age_s[c] <= _FEED_HOLD_S and f.open_s[0] <= _HOLD_S
+    stuck = f.same_s[c] > _STUCK_S
+    mean_A, mean_V = params.rated_current_A, nan
+    drive[POWER], drive[POWERED] = 0.0, 0.0
+    if time_s > 0.0 and live:
+        mean_A = f.sums[c, 0] / time_s
+        # An anode effect heats the gas more than the bath.
+        most_W = mean_A * equivalent_V(params.current_efficiency_frac) + 3.0 * nominal.heat_loss_W
+        drive[POWER] = min(f.sums[c, 3] / time_s, most_W)
+        drive[POWERED] = 0.0 if stuck else 1.0
+        if 0.3 <= mean_A / params.rated_current_A <= 1.5:
+            mean_V = f.sums[c, 1] / time_s
+    if not isnan(mean_V) and f.started[c] == 0.0:
+        f.mean[c, LEVEL] = mean_V - chain(f.mean[c], params, nominal, chemistry_pct, mean_A)[0]
+        f.started[c] = 1.0
+    if stuck:
+        mean_V = nan
+    noise_of(noise, params, fed, live)
+    span_s = min(f.open_s[0], _COAST_S)
+    steps = max(1, ceil(span_s / _MAX_STEP_S))
+    dt_s = span_s / steps
+    metal_kg_s = _METAL_kg_sA * mean_A * params.current_efficiency_frac
+    anode_m2 = params.n_anodes * params.anode_length_mm * params.anode_width_mm * 1e-6
+    # The metal rises a little faster than the anodes burn: the gap closes until the beam is raised.
+    closing_mm_s = 1e3 * metal_kg_s / (_METAL_kg_m3 * params.cathode_area_m2)
+    closing_mm_s -= 1e3 * metal_kg_s * _CARBON_FRAC / (_CARBON_kg_m3 * anode_m2)
+    slope_V_mm = bath_slope_V_mm(mean_A, f.mean[c, BATH], bath_at(f.mean[c], chemistry_pct), params)
+    use_kg_s = state.alf3_use_kg_s[c]
+    drive[AMP], drive[BALANCE], drive[FED] = mean_A, state.heat_ref_W[c], 1.0 if fed else 0.0
+    drive[ALF3_USED] = 0.0 if isnan(use_kg_s) else use_kg_s * dt_s
+    if isnan(f.undissolved_kg[c]) or not fed:
+        used_kg_s = ALUMINA_kg_sA * mean_A * params.current_efficiency_frac
+        f.undissolved_kg[c] = _UNDISSOLVED_FRAC * used_kg_s / _DISSOLVING_1_s
+    for k in range(steps):
+        shots_kg = f.sums[c, 4] / steps
+        dissolved_kg = f.undissolved_kg[c] * (1.0 - exp(-_DISSOLVING_1_s * dt_s))
+        f.undissolved_kg[c] += _UNDISSOLVED_FRAC * shots_kg - dissolved_kg
+        drive[DISSOLVED] = dissolved_kg + (1.0 - _UNDISSOLVED_FRAC) * shots_kg
+        f.mean[c, LEVEL] -= slope_V_mm * closing_mm_s * dt_s
+        step(
+            f.mean[c],
+            f.cov[c],
+            f.trans[c],
+            params,
+            nominal,
+            chemistry_pct,
+            drive,
+            dt_s,
+            noise,
+            mean_V if k == steps - 1 else nan,
+            work,
+        )
+
+
+@kernel
+def advance(f: Filter, state: State, measured: Measured, fixed: Fixed, scan_s: float) -> None:
+    """Take in one scan, after ``twin.tracking.track`` has; a step is made when a minute has gathered.
+
+    Parameters
+    ----------
+    f
+        Changed in place.
+    state
+        Of the observer: ages of readings, mean power, chemistry, known movements of the beam.
+    measured, fixed
+        As ``track`` takes them.
+    scan_s
+        Time since the last scan [s].
+    """
+    f.clock_s[0] += scan_s
+    f.open_s[0] += scan_s
+    due = f.open_s[0] >= _STEP_S - 1e-6
+    work, noise, drive = np.zeros((N_WORK, N + 1, N + 1)), np.zeros(N_NOISE), np.zeros(N_DRIVES)
+    for c in range(f.mean.shape[0]):
+        if not fixed.known[c] or isnan(state.line_current_A[c]) or isnan(state.cell_voltage_V[c]):
+            continue
+        params = params_at(fixed.params, c)
+        _gather(f, state, measured, c, params, scan_s)
+        if due:
+            drive[SINK] = _sink_W(measured, c, params)
+            _run(f, state, c, params, nominal_at(fixed.nominal, c), drive, noise, work)
+            f.sums[c] = 0.0
+            _remember(f, c, f.clock_s[0])
+    if due:
+        f.open_s[0] = 0.0
+
+
+@kernel
+def report(f: Filter, state: State, fixed: Fixed, out: Estimate) -> None:
+    """Write estimates and standard deviations over those of ``track``, where it has any.
+
+    Parameters
+    ----------
+    f, state, fixed
+        As ``advance`` leaves them.
+    out
+        The ledge keeps what the shell says of it beyond the twin, at 0.7 of it as one more standard deviation.
+    """
+    h = np.empty(N)
+    for c in range(f.mean.shape[0]):
+        if isnan(out.bath_temp_C[c]):
+            continue
+        params, nominal = params_at(fixed.params, c), nominal_at(fixed.nominal, c)
+        x, p, chemistry_pct = f.mean[c], f.cov[c], state.chemistry_pct[c]
+        liquidus_C = sample_of(LIQUIDUS, x, chemistry_pct, h)
+        h[BATH] = -1.0
+        variance = 0.0
+        for i in range(N):
+            for j in range(N):
+                variance += h[i] * p[i, j] * h[j]
+        out.bath_temp_C[c], out.bath_temp_sd_C[c] = x[BATH], sqrt(max(p[BATH, BATH], 0.0))
+        out.liquidus_C[c], out.superheat_C[c] = liquidus_C, x[BATH] - liquidus_C
+        out.superheat_sd_C[c] = sqrt(max(variance, 0.0))
+        out.alumina_pct[c] = min(max(x[ALUMINA], 1.0), 8.0)
+        out.alumina_sd_pct[c] = sqrt(max(p[ALUMINA, ALUMINA], 0.0))
+        slope = bath_slope_V_mm(params.rated_current_A, x[BATH], bath_at(x, chemistry_pct), params)
+        out.acd_mm[c] = min(max(nominal.acd_mm + _ACD_SHARE * x[LEVEL] / slope, 10.0), 90.0)
+        out.acd_sd_mm[c] = sqrt(_ACD_SD_MM**2 + p[LEVEL, LEVEL] * (_ACD_SHARE / slope) ** 2)
+        evidence_mm = out.ledge_bath_mm[c]
+        for side in range(N_SIDES):
+            evidence_mm -= side_share(side, params) * state.ledge_mm[c, side]
+        out.ledge_bath_mm[c] = max(x[LEDGE] + evidence_mm, 0.0)
+        out.ledge_bath_sd_mm[c] = sqrt(max(p[LEDGE, LEDGE], 0.0) + 0.5 * evidence_mm**2)
+        out.current_efficiency[c] = efficiency(params, nominal, x[BATH], out.superheat_C[c], x[ALF3])
