@@ -315,7 +315,7 @@ class AlarmEngine:
             explained.evidence,
             explained.causes,
         )
-        if suppressed:
+        if suppressed and alarm.state == "UNACK":
             alarm.state = "DSUPR"
         return self._event(time_us, alarm, "raise")
 
@@ -329,8 +329,10 @@ class AlarmEngine:
         evidence: dict[str, float],
         causes: tuple[Cause, ...],
     ) -> Alarm:
-        """Begin an alarm; one that returned to normal unacknowledged is replaced by the new one."""
+        """Begin an alarm; it takes the place of one that returned to normal, and its shelf where it lay on one."""
         kind, line, cell, slot = key
+        before = self.live.get(key)
+        kept = before if before is not None and before.state in ("SHLVD", "OOSRV") else None
         self.raised_total += 1
         stamp = time_text(time_us)[:19].replace("-", "").replace(":", "")
         alarm = Alarm(
@@ -340,7 +342,8 @@ class AlarmEngine:
             cell=cell,
             anode=int(slot[1:]) if slot.startswith("a") and slot[1:].isdigit() else None,
             side=slot if slot in SIDES else None,
-            state="UNACK",
+            state="UNACK" if kept is None else kept.state,
+            until_us=0 if kept is None else kept.until_us,
             priority=rule.priority,
             score=_rounded(score),
             raised_us=time_us,

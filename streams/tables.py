@@ -84,7 +84,7 @@ def column_names(path: Path) -> list[str]:
         return list(_opened(path).schema_arrow.names)
     try:
         with pa.input_stream(str(path), compression="detect") as stream:
-            return list(pa_csv.open_csv(stream).schema.names)
+            return list(pa_csv.open_csv(stream, parse_options=_Ragged().options).schema.names)
     except (OSError, pa.ArrowException) as error:
         raise HistoryError(f"{path}: is not a readable CSV file: {error}") from error
 
@@ -100,14 +100,40 @@ def parts(path: Path) -> list[Part]:
         file = _opened(path)
         spans = [(group, _group_span(path, file, group)) for group in range(file.num_row_groups)]
     else:
-        found = [t for batch in batches(path, None, ("time",)) if len(t := times(path, batch, "time"))]
+        ragged = _Ragged()
+        found = [
+            t for batch in batches(path, None, ("time",), ragged) if len(t := times(path, batch, "time"))
+        ]
+        ragged.tell(path)
         spans = (
             [(None, (min(int(t.min()) for t in found), max(int(t.max()) for t in found)))] if found else []
         )
     return [Part(group, *span) for group, span in spans if span is not None]
 
 
-def batches(path: Path, group: int | None, columns: Sequence[str]) -> Iterator[Batch]:
+class _Ragged:
+    """Rows of a CSV file with too few or too many fields: one cut short must not end the file."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._first = ""
+        self.options = pa_csv.ParseOptions(invalid_row_handler=self._skip)
+
+    def _skip(self, row: Any) -> str:  # noqa: ANN401  # pyarrow carries no types
+        if not self._count:
+            self._first = f"{row.actual_columns} fields in place of {row.expected_columns}: {row.text[:80]!r}"
+        self._count += 1
+        return "skip"
+
+    def tell(self, path: Path) -> None:
+        """Say once how many were left out."""
+        if self._count:
+            _LOG.warning("%s: %d rows left out; the first has %s", path, self._count, self._first)
+
+
+def batches(
+    path: Path, group: int | None, columns: Sequence[str], ragged: _Ragged | None = None
+) -> Iterator[Batch]:
     """Give the rows of a part that have a time, in the order of the file.
 
     Parameters
@@ -116,6 +142,8 @@ def batches(path: Path, group: int | None, columns: Sequence[str]) -> Iterator[B
         File, and row group of a Parquet file.
     columns
         Those wanted; what the file has not got is left out.
+    ragged
+        Counts the rows of a CSV file whose number of fields is not that of its header; they are left out.
 
     Raises
     ------
@@ -123,7 +151,7 @@ def batches(path: Path, group: int | None, columns: Sequence[str]) -> Iterator[B
         Unreadable file.
     """
     try:
-        for batch in _raw_batches(path, group, columns):
+        for batch in _raw_batches(path, group, columns, ragged or _Ragged()):
             column = batch.column("time")
             yield batch.filter(column.is_valid()) if column.null_count else batch
     except (OSError, pa.ArrowException) as error:
@@ -225,7 +253,7 @@ def _group_span(path: Path, file: _File, group: int) -> tuple[int, int] | None:
     return (int(times_us.min()), int(times_us.max())) if len(times_us) else None
 
 
-def _raw_batches(path: Path, group: int | None, columns: Sequence[str]) -> Iterator[Batch]:
+def _raw_batches(path: Path, group: int | None, columns: Sequence[str], ragged: _Ragged) -> Iterator[Batch]:
     names = column_names(path)
     wanted = [name for name in columns if name in names]
     if path.suffix == ".parquet":
@@ -236,7 +264,7 @@ def _raw_batches(path: Path, group: int | None, columns: Sequence[str]) -> Itera
     kinds = {name: pa.string() for name in wanted}
     options = pa_csv.ConvertOptions(column_types=kinds, include_columns=wanted, strings_can_be_null=False)
     with pa.input_stream(str(path), compression="detect") as stream:
-        for batch in pa_csv.open_csv(stream, convert_options=options):
+        for batch in pa_csv.open_csv(stream, parse_options=ragged.options, convert_options=options):
             for start in range(0, batch.num_rows, _BATCH_ROWS):
                 yield batch.slice(start, _BATCH_ROWS)
 

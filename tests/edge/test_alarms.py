@@ -148,6 +148,27 @@ def test_shelved_alarm_whose_condition_ends_stays_shelved_until_its_time() -> No
     assert told(story.scans([0.0, 0.0], 3)) == [("unshelve", "NORM")]
 
 
+def test_what_comes_back_while_shelved_stays_on_the_shelf() -> None:
+    story = Story()
+    (raised,) = story.scans([1.5, 0.0], 3)
+    story.order("shelve", raised.id, until_us=story.time_us + 8 * SCAN_US)
+    assert told(story.scans([0.0, 0.0], 2)) == [("clear", "SHLVD")]
+    (again,) = story.scans([1.5, 0.0], 3)
+    assert (again.transition, again.state) == ("raise", "SHLVD")
+    assert again.id != raised.id
+    assert told(story.scans([1.5, 0.0], 3)) == [("unshelve", "UNACK")]
+
+
+def test_what_comes_back_while_out_of_service_stays_out() -> None:
+    story = Story()
+    (raised,) = story.scans([1.5, 0.0], 3)
+    story.order("out_of_service", raised.id)
+    story.scans([0.0, 0.0], 3)
+    (again,) = story.scans([1.5, 0.0], 3)
+    assert (again.transition, again.state) == ("raise", "OOSRV")
+    assert told(story.order("in_service", again.id)) == [("in_service", "UNACK")]
+
+
 def test_out_of_service_and_back() -> None:
     story = Story()
     (raised,) = story.scans([1.5, 0.0], 3)

@@ -249,6 +249,18 @@ def test_empty_files_beside_good_ones_are_left_out(tmp_path: Path, caplog: pytes
     assert sorted(named) == ["a.csv", "c.csv", "d.csv.gz", "e.parquet", "samples.csv"]
 
 
+def test_a_row_cut_short_is_left_out_and_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "readings").mkdir()
+    (tmp_path / "readings" / "a.csv").write_text(
+        "time,cell,cell_voltage_V\n2026-01-01T00:00:00Z,c,4.1\n2026-01-01T00:00:01Z,c\n"
+        "2026-01-01T00:00:02Z,c,4.2,9,9\n2026-01-01T00:00:03Z,c,4.3\n2026-01-01T00:0"
+    )
+    found = [item.value for item in read_history(tmp_path) if isinstance(item, Reading)]
+    assert found == [4.1, 4.3]
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert "a.csv: 3 rows left out; the first has 2 fields in place of 3" in said
+
+
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
 def test_text_in_place_of_a_number_is_refused(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
