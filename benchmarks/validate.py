@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import validation_cell, validation_rows
+from benchmarks import validation_cell, validation_models, validation_rows
 from benchmarks.lundby_kernel import advance, drop_of, pack, rates_of, unpack
 from benchmarks.validation_row import MISSED, NOT_BUILT, PASS, Row, judged
 
@@ -108,17 +108,6 @@ def open_rows() -> list[Row]:
             "learned models; the published data are not to be had",
             "A",
         ),
-        Row(
-            "25",
-            "Iron and silicon before a tap-out",
-            "damage above 1 % Fe or 0.2 % Si; sound up to 0.10 and 0.06",
-            "cagtic.cn",
-            "thresholds",
-            "",
-            NOT_BUILT,
-            "a detector that reads iron and silicon of the tapped metal",
-            "B",
-        ),
     ]
 
 
@@ -135,7 +124,13 @@ def _line(row: Row) -> str:
 
 def page() -> str:
     """The whole page."""
-    rows = [*validation_rows.rows(), *validation_cell.rows(), row_23(), *open_rows()]
+    rows = [
+        *validation_rows.rows(),
+        *validation_cell.rows(),
+        *validation_models.rows(),
+        row_23(),
+        *open_rows(),
+    ]
     rows.sort(key=lambda row: (int(row.number.rstrip("ab")), row.number))
     counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in (PASS, MISSED, NOT_BUILT)}
     strong = [row for row in rows if row.strength.startswith("A")]
