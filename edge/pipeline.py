@@ -19,7 +19,7 @@ from edge.config import Config
 from edge.points import Point, alarm_point, state_points
 from edge.recent import Recent
 from edge.scan import Scan, ScanBuilder
-from models.base import CellLayout, View
+from models.base import CellLayout, Taken, View
 from models.registry import build
 from streams.align import Aligner
 from streams.frame import Frame
@@ -82,6 +82,8 @@ class Pipeline:
         self.alarms = AlarmEngine(plant, texts.kind, config.language)
         self.accounting = Accounting(plant, config)
         self._anode_log = AnodeLog(n, anodes)
+        #: Became known since the newest scan.
+        self._samples: list[Taken] = []
         self._suppressed = np.zeros(n, dtype=np.bool_)
         self.recent = Recent(n, anodes, shell)
         self._output = Output([], [])
@@ -124,7 +126,9 @@ class Pipeline:
             self._event(event)
         for sample in frame.samples:
             age_s = max(0.0, (frame.time_us - sample.time_us) / 1e6)
-            self._observer.sample(self.plant.cell_index[sample.cell], sample.signal, sample.value, age_s)
+            cell = self.plant.cell_index[sample.cell]
+            self._observer.sample(cell, sample.signal, sample.value, age_s)
+            self._samples.append(Taken(cell, sample.signal, sample.time_us, sample.value))
         for order in frame.operators:
             self._say(
                 self.alarms.operate(msgspec.structs.replace(order, time_us=frame.time_us)), frame.time_us
@@ -181,6 +185,7 @@ class Pipeline:
             beam_mm=scan.scalar[_BEAM],
             anode_age_h=anode_age_h,
         )
+        samples, self._samples = tuple(self._samples), []
         return View(
             time_us=scan.time_us,
             scan_s=scan.length_s,
@@ -193,6 +198,7 @@ class Pipeline:
             shell_bad=scan.shell_bad,
             anode_age_h=anode_age_h,
             estimate=estimate,
+            samples=samples,
         )
 
     def _say(self, events: list[AlarmEvent], time_us: int) -> None:

@@ -12,6 +12,27 @@ IntArray = NDArray[np.int64]
 Slot = Literal["cell", "anode", "side"]
 
 
+class Taken(NamedTuple):
+    """One sample that became known, as a detector sees it.
+
+    Attributes
+    ----------
+    cell
+        Index of the cell.
+    signal
+        Contract name of a sample.
+    time_us
+        When it was taken, UTC microseconds; it may be known a day later.
+    value
+        [unit of the signal]
+    """
+
+    cell: int
+    signal: str
+    time_us: int
+    value: float
+
+
 class View(NamedTuple):
     """What detectors see at one scan (every ``scan_s`` of event time), arrays cells first; NaN is missing.
 
@@ -39,6 +60,8 @@ class View(NamedTuple):
         Hours since the reported change; NaN when no change is known.
     estimate
         The twin's estimate at the same instant.
+    samples
+        Samples that became known since the scan before, in the order in which they did.
     """
 
     time_us: int
@@ -52,6 +75,7 @@ class View(NamedTuple):
     shell_bad: FloatArray
     anode_age_h: FloatArray
     estimate: Estimate
+    samples: tuple[Taken, ...] = ()
 
 
 class Scores(NamedTuple):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from models.anode_pickup import AnodePickup
 from models.base import CellLayout, Detector
 from models.heat_loss import HeatLoss
+from models.metal_quality import MetalQuality
 from models.sensor import SensorFault
 from models.silence import Silence
 
@@ -12,12 +13,15 @@ from models.silence import Silence
 DETECTORS: dict[str, Callable[[CellLayout], Detector]] = {
     AnodePickup.name: AnodePickup,
     HeatLoss.name: HeatLoss,
+    MetalQuality.name: MetalQuality,
     Silence.name: Silence,
     SensorFault.name: SensorFault,
 }
 
 #: Alarm kinds that are scored, in the order of the detectors.
-KINDS: tuple[str, ...] = AnodePickup.kinds + HeatLoss.kinds + Silence.kinds + SensorFault.kinds
+KINDS: tuple[str, ...] = (
+    AnodePickup.kinds + HeatLoss.kinds + MetalQuality.kinds + Silence.kinds + SensorFault.kinds
+)
 
 
 def build(layout: CellLayout) -> tuple[Detector, ...]:

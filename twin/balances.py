@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.cell_model import COLD_C, HOT_C, CARBON_J_kgK
+from twin.cell_model import COLD_C, HOT_C
 from twin.cell_state import (
     FLOW,
     FLOWS_IN,
@@ -26,6 +26,7 @@ from twin.enthalpy import (
     BATH_J_kgK,
     LEDGE_J_kgK,
     METAL_J_kgK,
+    carbon_J_kg,
 )
 
 FloatArray = NDArray[np.float64]
@@ -115,8 +116,9 @@ def stored_J(cells: Cells) -> FloatArray:
         heat += float(
             np.sum(wall_J_K * (s.wall_temp_C[c] - COLD_C) + shell_J_K * (s.shell_temp_C[c] - COLD_C))
         )
-        block_J_K = s.anode_kg[c] * CARBON_J_kgK + s.anode_frozen_kg[c] * LEDGE_J_kgK
-        heat += float(np.sum(block_J_K * (s.anode_temp_C[c] - COLD_C)))
+        carbon_J = s.anode_kg[c] * np.array([carbon_J_kg(float(temp_C)) for temp_C in s.anode_temp_C[c]])
+        skin_J = s.anode_frozen_kg[c] * LEDGE_J_kgK * (s.anode_temp_C[c] - COLD_C)
+        heat += float(np.sum(carbon_J + skin_J))
         heat += model.crust_J_K * (s.crust_temp_C[c] - COLD_C)
         heat += model.cathode_J_K * (s.cathode_temp_C[c] - COLD_C)
         total[c] = heat

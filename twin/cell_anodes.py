@@ -9,7 +9,6 @@ from twin.cell_model import (
     COLD_C,
     Assumed,
     BURN_J_kg,
-    CARBON_J_kgK,
     CARBON_kg_sA,
     CellModel,
     SIGMA_W_m2K4,
@@ -26,7 +25,7 @@ from twin.cell_state import (
     CellStatus,
     Lumps,
 )
-from twin.enthalpy import LEDGE_J_kgK
+from twin.enthalpy import LEDGE_J_kgK, carbon_J_kg, carbon_temp_C
 from twin.jit import kernel
 from twin.params import CellParams
 from twin.voltage import critical_density
@@ -182,11 +181,11 @@ def step_anodes(
         current_A = blocks[CURRENT_A, j]
         used = CARBON_kg_sA * current_A * production_frac
         burning = burnt if kg > model.butt_kg else 0.0
-        above_J_kg = CARBON_J_kgK * (temp_C - COLD_C)
+        above_J_kg = carbon_J_kg(temp_C)
         crust_W = model.anode_crust_W_K * (temp_C - lumps.crust_temp_C)
         rod_W = model.rod_W_K * (temp_C - drive.ambient_temp_C)
         air_W = burning * (assumed.burn_heat_frac * BURN_J_kg - above_J_kg)
-        heat_J = (kg * CARBON_J_kgK + frozen * LEDGE_J_kgK) * (temp_C - COLD_C)
+        heat_J = kg * above_J_kg + frozen * LEDGE_J_kgK * (temp_C - COLD_C)
         heat_J += dt_s * (
             at.to_wall_W
             + at.freezing_kg_s * solid_J_kg(liquidus_C)
@@ -202,7 +201,7 @@ def step_anodes(
         blocks[CARBON_KG, j] = kg
         blocks[ON_BLOCK_KG, j] = frozen
         blocks[COVERING_KG, j] = max(blocks[COVERING_KG, j], frozen)
-        blocks[BLOCK_C, j] = COLD_C + heat_J / (kg * CARBON_J_kgK + frozen * LEDGE_J_kgK)
+        blocks[BLOCK_C, j] = carbon_temp_C(heat_J, kg, frozen * LEDGE_J_kgK, temp_C)
         freezing += at.freezing_kg_s
         to_crust_W += crust_W
         carbon_W += used * above_J_kg
@@ -231,27 +230,29 @@ def change_anode(
 
     Notes
     -----
-    How much freezes is in proportion to how much colder than the bath the block is: 30 to 60 mm on one set cold.
+    How much freezes is in proportion to the heat that the block lacks to the liquidus, 60 mm on one set cold, but no
+    thicker than the gap: the layer may reach the metal (Fortini et al., Light Metals 2012). Its sides are taken alike.
     """
     j = int(drive.anode_change)
     n = blocks.shape[1]
     kg, frozen = blocks[CARBON_KG, j], blocks[ON_BLOCK_KG, j]
-    out_J = (kg * CARBON_J_kgK + frozen * LEDGE_J_kgK) * (blocks[BLOCK_C, j] - COLD_C)
-    in_J = model.block_kg * CARBON_J_kgK * (drive.anode_new_temp_C - COLD_C)
-    colder = (liquidus_C - drive.anode_new_temp_C) / (liquidus_C - COLD_C)
-    chilled = model.chill_kg * max(colder, 0.0)
-    chilled = min(chilled, 0.2 * lumps.cryolite_kg)
+    out_J = kg * carbon_J_kg(blocks[BLOCK_C, j]) + frozen * LEDGE_J_kgK * (blocks[BLOCK_C, j] - COLD_C)
+    in_J = model.block_kg * carbon_J_kg(drive.anode_new_temp_C)
+    lacking = 1.0 - carbon_J_kg(drive.anode_new_temp_C) / carbon_J_kg(liquidus_C)
+    chilled = model.chill_kg * max(lacking, 0.0)
     total_mm = 0.0
     for other in range(n):
         total_mm += blocks[GAP_MM, other] if other != j else 0.0
     if n > 1:
         blocks[GAP_MM, j] = total_mm / (n - 1)
     blocks[GAP_MM, j] += drive.anode_allowance_mm
+    room_kg = 1e-3 * max(blocks[GAP_MM, j], 0.0) * model.wetted_m2 * params.ledge_density_kg_m3
+    chilled = min(chilled, room_kg, 0.2 * lumps.cryolite_kg)
     blocks[CARBON_KG, j] = model.block_kg
     blocks[ON_BLOCK_KG, j] = chilled
     blocks[COVERING_KG, j] = max(chilled, model.skin_kg)
     heat_J = in_J + chilled * liquid_J_kg(lumps.bath_temp_C, params.ledge_latent_J_kg)
-    blocks[BLOCK_C, j] = COLD_C + heat_J / (model.block_kg * CARBON_J_kgK + chilled * LEDGE_J_kgK)
+    blocks[BLOCK_C, j] = carbon_temp_C(heat_J, model.block_kg, chilled * LEDGE_J_kgK, drive.anode_new_temp_C)
     flow_W[_I_BUTTS] += out_J / dt_s
     flow_W[_I_NEW] += in_J / dt_s
     mass_kg[_M_BUTTS] += kg

@@ -6,14 +6,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.enthalpy import ALF3_HEATING_J_kg, CARBON_HEATING_J_kg
+from twin.enthalpy import ALF3_HEATING_J_kg, carbon_J_kg, carbon_temp_C
 from twin.heat import REFERENCE_AMBIENT_C, Steady, shell_temp_C, steady
 from twin.jit import kernel
 from twin.params import CellParams, ParamsError, anode_area_m2
 
 #: Heats in ``twin.enthalpy`` are from 25 to 960 degC.
 COLD_C, HOT_C = 25.0, 960.0
-CARBON_J_kgK = CARBON_HEATING_J_kg / (HOT_C - COLD_C)
 SIGMA_W_m2K4 = 5.670374419e-8
 #: By electrolysis at 100 % efficiency, of M/zF [kg/(s A)]: metal, alumina; carbon at any efficiency.
 METAL_kg_sA = 26.9815384e-3 / (3 * 96485.33212)
@@ -60,7 +59,7 @@ class Assumed(NamedTuple):
     wetted_frac: float = 1.5  # anode face in the bath over its bottom: 0.15 m of sides
     skin_mm: float = 10.0  # frozen bath on a settled block that would cover all of it
     chill_mm: float = 60.0  # bath frozen on a block set at 25 degC: 30 to 60 mm
-    anode_transfer_W_m2K: float = 750.0  # bath to anode face, 600 to 1200: half load at 10 h, 90 % at 17 h
+    anode_transfer_W_m2K: float = 730.0  # bath to anode face, 600 to 1200: half load at 11 h, 90 % at 17 h
     air_burn_frac: float = 0.15  # carbon burnt in air over carbon of electrolysis: net 400 to 420 kg/t
     burn_heat_frac: float = 0.25  # of the heat of that burning that stays in the cell: 5 to 15 kW at 300 kA
     soda_frac: float = 0.004  # Na2O in alumina, kg/kg: 0.003 to 0.0045
@@ -186,9 +185,7 @@ def cell_model(params: CellParams, positions: int | None = None, assumed: Assume
     burnt_kg_s = guess.air_burn_frac * carbon_kg_s
     side_W = nominal.side_loss_W
     kept_W = nominal.heat_loss_W - side_W - alf3_kg_s * ALF3_HEATING_J_kg
-    kept_W += guess.burn_heat_frac * burnt_kg_s * BURN_J_kg - burnt_kg_s * CARBON_J_kgK * (
-        _NEAR_BLOCK_C - COLD_C
-    )
+    kept_W += guess.burn_heat_frac * burnt_kg_s * BURN_J_kg - burnt_kg_s * carbon_J_kg(_NEAR_BLOCK_C)
     unit_W = kept_W / (rods + through + below)
     if not unit_W > 0:
         raise ParamsError(
@@ -198,10 +195,10 @@ def cell_model(params: CellParams, positions: int | None = None, assumed: Assume
     by_anodes_W = through * unit_W - direct_W
     out_W = rods * unit_W + by_anodes_W - guess.burn_heat_frac * burnt_kg_s * BURN_J_kg
     out_W -= current**2 * params.anode_ohm
-    # Carbon leaves at the temperature of the block: A (bath - T) = out + c (T - 25).
-    carbon_W_K = (carbon_kg_s + burnt_kg_s) * CARBON_J_kgK
+    # Carbon leaves at the temperature of the block: A (bath - T) = out + heat of what leaves.
     area_W_K = guess.anode_W_m2K * face_m2
-    anode_C = (area_W_K * bath_C - out_W + carbon_W_K * COLD_C) / (area_W_K + carbon_W_K)
+    into_W = area_W_K * (bath_C - COLD_C) - out_W
+    anode_C = carbon_temp_C(into_W, carbon_kg_s + burnt_kg_s, area_W_K, _NEAR_BLOCK_C)
     cathode_W_K = guess.cathode_W_m2K * params.cathode_area_m2
     cathode_C = bath_C - (below * unit_W - current**2 * params.cathode_ohm) / cathode_W_K
     if not guess.crust_temp_C + 20.0 < anode_C < 1100.0:

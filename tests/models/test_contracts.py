@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from models.base import CellLayout, View
+from models.base import CellLayout, Taken, View
 from models.registry import DETECTORS, KINDS, build
 from tests.models import contracts
 from tests.models.views import CURRENT, START_US, VOLTAGE, Room, blank, layout
@@ -38,8 +38,20 @@ def views() -> list[View]:
             view.scalar_bad[VOLTAGE, 0] = 6
         if 130 <= minute < 140:
             view.scalar[CURRENT] = np.nan
-        seen.append(view)
+        seen.append(view._replace(samples=metal(minute, view.time_us)))
     return seen
+
+
+def metal(minute: int, time_us: int) -> tuple[Taken, ...]:
+    """Samples of metal, half a day apart and late; one cell dissolves."""
+    if minute % 12:
+        return ()
+    taken_us = time_us - (300 - minute) // 12 * 43_200_000_000
+    return tuple(
+        Taken(cell, signal, taken_us, ppm * (1.0 + max(0.0, (minute - 150) / 60 if cell == 1 else 0.0)))
+        for cell in range(3)
+        for signal, ppm in (("metal_iron_ppm", 800.0), ("metal_silicon_ppm", 400.0))
+    )
 
 
 @pytest.mark.parametrize("check", contracts.ALL, ids=lambda check: check.__name__)
@@ -59,6 +71,7 @@ def test_views_of_the_contract_do_raise_something(views: list[View]) -> None:
     assert highest["anode_slow_pickup"] >= 1.0
     assert highest["ledge_thinning"] >= 1.0
     assert highest["sensor_fault"] >= 1.0
+    assert highest["bottom_loss"] >= 1.0
 
 
 def test_registry_scores_contract_kinds_once() -> None:

@@ -83,6 +83,7 @@ def take(view: View, cells: list[int]) -> View:
         shell_bad=view.shell_bad[cells],
         anode_age_h=view.anode_age_h[cells],
         estimate=Estimate._make(estimate),
+        samples=tuple(t._replace(cell=cells.index(t.cell)) for t in view.samples if t.cell in cells),
     )
 
 

@@ -7,6 +7,9 @@ from twin.enthalpy import (
     ALUMINA_HEATING_J_kg,
     CARBON_HEATING_J_kg,
     CRYOLITE_FUSION_J_kg,
+    carbon_J_kg,
+    carbon_J_kgK,
+    carbon_temp_C,
     reaction_V,
 )
 from twin.heat import equivalent_V
@@ -49,3 +52,26 @@ def test_heats_of_entners_balance():
 def test_fusion_is_per_kilogram_and_not_per_mole():
     # Cryolite, 209.94 g/mol: 107 to 115 kJ/mol.
     assert 107e3 <= CRYOLITE_FUSION_J_kg * 0.20994 <= 115e3
+
+
+def graphite_J_kg(temp_C: float) -> float:
+    """Butland and Maddison 1973, integrated from 25 degC [J/kg]; their cal/g/K over K."""
+    at_K = np.linspace(298.15, temp_C + 273.15, 4001)
+    coefficients = {0: 0.54212, 1: -2.42667e-6, -1: -90.2725, -2: -43449.3, -3: 1.59309e7, -4: -1.43688e9}
+    capacity = 4184.0 * sum(factor * at_K**power for power, factor in coefficients.items())
+    return float(np.trapezoid(capacity, at_K))
+
+
+def test_heat_of_carbon_is_that_of_graphite():
+    for temp_C in np.arange(50.0, 1001.0, 50.0):
+        assert carbon_J_kg(float(temp_C)) == pytest.approx(graphite_J_kg(float(temp_C)), rel=0.012)
+    assert carbon_J_kg(25.0) == 0.0
+
+
+@pytest.mark.parametrize("temp_C", [-300.0, -60.0, 25.0, 300.0, 960.0, 1000.0, 2500.0])
+def test_temperature_of_carbon_is_found_again(temp_C: float):
+    # Also beyond the fit, where heat is a straight line: nothing diverges when a block is driven there.
+    heat_J = 900.0 * carbon_J_kg(temp_C) + 2e5 * (temp_C - 25.0)
+    assert carbon_temp_C(heat_J, 900.0, 2e5, 500.0) == pytest.approx(temp_C, abs=1e-7)
+    slope = (carbon_J_kg(temp_C + 0.01) - carbon_J_kg(temp_C - 0.01)) / 0.02
+    assert carbon_J_kgK(temp_C) == pytest.approx(slope, rel=1e-4)
