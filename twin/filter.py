@@ -73,15 +73,15 @@ _HEAT_TAU_S, ALF3_TAU_S = 3 * _DAY_S, 5 * _DAY_S
 _POSSIBLE_C = (700.0, 1150.0)
 #: Current efficiency beyond its law: of plants 0.92 to 0.96, of one technology less; nothing measured within hours
 #: tells it from the losses.
-_EFFICIENCY_SD = 0.010
+_EFFICIENCY_SD = 0.0075
 #: Spread of alumina in a cell that nobody has watched yet [wt%].
 _FIRST_ALUMINA_PCT = 0.4
 #: Share of a lasting voltage deviation that is distance and not conductors; what the chain may be wrong by: slotted
 #: anodes have 60 to 150 mV less bubble voltage, conductivities differ by 35 mV.
-_ACD_SHARE, _ACD_SD_MM = 0.9, 2.7
-#: Ledge about which a cell stands: nothing measured tells how thick it is, only how it changes. Of all cells 50 to
-#: 150 mm; the spread of those of one technology, that figure's own error included, is assumed.
-_LEDGE_SD_MM = 8.0
+_ACD_SHARE, _ACD_SD_MM = 0.9, 3.2
+#: Ledge about which a cell stands: nothing measured tells how thick it is, only how it changes. No measured ledge is
+#: reachable; assumed, and set on simulated lines that score nothing.
+_LEDGE_SD_MM = 4.8
 
 
 class Filter(NamedTuple):
@@ -242,7 +242,9 @@ def _run(
     chemistry_pct = state.chemistry_pct[c]
     time_s = f.sums[c, 2]
     live = state.current_age_s[c] <= _HOLD_S and state.voltage_age_s[c] <= _HOLD_S
-    fed = live and state.feed_age_s[c] <= _FEED_HOLD_S and f.open_s[0] <= _HOLD_S
+    # Where neither readings nor shots come, the log is silent and not the feeders.
+    heard = live and (time_s > 0.0 or f.sums[c, 4] > 0.0)
+    fed = heard and state.feed_age_s[c] <= _FEED_HOLD_S and f.open_s[0] <= _HOLD_S
     mean_A, mean_V, off_frac = params.rated_current_A, nan, 0.0
     drive[POWER], drive[POWERED], drive[BALANCE] = 0.0, 0.0, state.heat_ref_W[c]
     if time_s > 0.0 and live:
@@ -261,7 +263,7 @@ def _run(
     if not isnan(mean_V) and f.started[c] == 0.0:
         f.mean[c, LEVEL] = mean_V - chain(f.mean[c], params, nominal, chemistry_pct, mean_A)[0]
         f.started[c] = 1.0
-    noise_of(noise, params, fed, live, off_frac)
+    noise_of(noise, params, fed, heard, off_frac)
     span_s = min(f.open_s[0], _COAST_S)
     steps = max(1, ceil(span_s / _MAX_STEP_S))
     dt_s = span_s / steps

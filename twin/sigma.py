@@ -37,10 +37,10 @@ N_DRIVES = 8
 _DAY_S = 86400.0
 #: Spread of a cell about its technology, and how long it keeps its own value (0: for good) [unit of the state, s]. The
 #: wall stands for heat transfer (600 to 1200 W/m2K), ledge conductivity (0.8 to 2 W/mK) and lining together.
-PRIOR_SD = np.array([2.0, 0.9, 3.5, 0.10, 0.022, 0.15, 3.0, 0.25, 0.006, 4.0])
-_MEMORY_S = np.array([0.0, 80.0, 60.0, 0.2, 60.0, 60.0, 0.0, 0.0, 5.0, 0.0]) * _DAY_S
+PRIOR_SD = np.array([2.0, 0.9, 3.5, 0.075, 0.022, 0.15, 3.0, 0.25, 0.006, 4.0])
+_MEMORY_S = np.array([0.0, 80.0, 200.0, 0.2, 120.0, 60.0, 0.0, 0.0, 5.0, 0.0]) * _DAY_S
 #: Disturbances that no state explains [unit^2/s].
-_DISTURBANCE = np.array([0.3**2, 0.0, 0.0, 0.02**2, 0.0, 0.0, 0.8**2, 0.001**2, 0.0, 0.3**2]) / 3600.0
+_DISTURBANCE = np.array([0.22**2, 0.0, 0.0, 0.02**2, 0.0, 0.0, 0.5**2, 0.001**2, 0.0, 0.3**2]) / 3600.0
 #: More of them while the cell is far from its heat balance, as in an outage, by what it is off beyond a share of all
 #: losses: losses then are known to a fifth, assumed [unit^2/s].
 _UPSET = np.array([10.0**2, 0.0, 0.0, 0.05**2, 0.0, 0.0, 3.0**2, 0.0, 0.0, 10.0**2]) / 3600.0
@@ -376,7 +376,7 @@ def step(
 
 
 @kernel
-def noise_of(noise: FloatArray, params: CellParams, fed: bool, live: bool, off_frac: float) -> None:
+def noise_of(noise: FloatArray, params: CellParams, fed: bool, heard: bool, off_frac: float) -> None:
     """Disturbances, memories, aims and spreads of one cell in one row of scratch.
 
     Parameters
@@ -385,8 +385,8 @@ def noise_of(noise: FloatArray, params: CellParams, fed: bool, live: bool, off_f
         Written.
     params
         Aims of the cell.
-    fed, live
-        Whether the record of feed, and current and voltage, are known.
+    fed, heard
+        Whether the record of feed is known, and whether anything is.
     off_frac
         By how much the heat left in the cell differs from its mean, over all losses of its technology [-].
     """
@@ -397,7 +397,7 @@ def noise_of(noise: FloatArray, params: CellParams, fed: bool, live: bool, off_f
         noise[_AIM + i] = 0.0
         noise[_VAR + i] = PRIOR_SD[i] ** 2
     noise[_AIM + ALF3], noise[_AIM + ALUMINA] = params.excess_alf3_pct, params.alumina_pct
-    if not live:
+    if not heard:
         noise[ALUMINA] = 0.15**2 / 3600.0
     elif not fed:
         noise[_MEMORY + ALUMINA], noise[_VAR + ALUMINA] = 3600.0, 0.6**2

@@ -202,7 +202,7 @@ def _anodes(
 
 
 @kernel
-def status_of(state: State, fixed: Fixed, c: int, params: CellParams) -> int:
+def _status(state: State, fixed: Fixed, c: int, params: CellParams) -> int:
     """Why a cell is not assessed, 0 if it is."""
     if not fixed.known[c]:
         return UNKNOWN
@@ -260,5 +260,5 @@ def track(
                 _loss(state, c, scan_s, params, ce)
             if 0.3 <= state.line_current_A[c] / params.rated_current_A <= 1.5:
                 _voltage(state, measured, c, scan_s, bath_C, bath, params, nominal, out)
-        out.status[c] = status_of(state, fixed, c, params)
+        out.status[c] = _status(state, fixed, c, params)
         out.assessed[c] = out.status[c] == GOOD
