@@ -22,8 +22,23 @@ _SIDES = np.tile(np.repeat(np.arange(4), 2), (N_CELLS, 1))
 _USED_kg_s = 1.76123e-7 * RATED_A * 0.95
 
 
+#: Scans of one minute: the filter makes its step in one of them.
+_CYCLE = 6
+
+
 class Part(NamedTuple):
-    """Time of one part of a scan [us a cell]."""
+    """Time of one part of a scan, mean over the scans of a minute [us a cell].
+
+    Attributes
+    ----------
+    what
+        Name.
+    best
+        From the best of each of the six scans of a minute, over all minutes: the filter's minute step counts, a
+        neighbour of this process does not.
+    median
+        Of the means of all minutes.
+    """
 
     what: str
     best: float
@@ -38,7 +53,8 @@ def line_step(seed: int, n_scans: int = 300, n_warm: int = 90) -> list[Part]:
     seed
         Of the noise on readings.
     n_scans, n_warm
-        Scans that are timed; scans before them, in which kernels compile and the cells come to be assessed.
+        Scans that are timed, whole minutes; scans before them, in which kernels compile and the cells come to be
+        assessed.
     """
     layout = CellLayout(
         np.full(N_CELLS, N_ANODES),
@@ -66,10 +82,12 @@ def line_step(seed: int, n_scans: int = 300, n_warm: int = 90) -> list[Part]:
             detector.update(view)
             seconds.setdefault(f"detector `{detector.name}`", []).append(perf_counter() - start)
     assert assessed, "a cell of the line was not assessed: the timing would not be that of normal work"
-    return [
-        Part(what, 1e6 * min(found) / N_CELLS, 1e6 * float(np.median(found)) / N_CELLS)
-        for what, found in seconds.items()
-    ]
+    return [_part(what, np.array(found)) for what, found in seconds.items()]
+
+
+def _part(what: str, seconds: FloatArray) -> Part:
+    minutes = 1e6 / N_CELLS * seconds.reshape(-1, _CYCLE)
+    return Part(what, float(minutes.min(axis=0).mean()), float(np.median(minutes.mean(axis=1))))
 
 
 class _Readings:

@@ -100,12 +100,18 @@ def speed_table(figures: Figures) -> str:
     lines += [
         "",
         f"One scan of a line of {line['cells']} cells with {line['anodes']} anodes and {line['shell']} shell sensors "
-        "each, us a cell (best and median of the scans):",
+        "each, us a cell, mean over a minute, in one scan of which the filter makes its step (best and median):",
         "",
         "| | best | median |",
         "|---|---:|---:|",
     ]
     lines += [f"| {part['what']} | {part['best']:.2f} | {part['median']:.2f} |" for part in line["parts"]]
+    start = figures["first_start_s"]
+    lines += [
+        "",
+        f"First scans of twin and detectors from a new process: {start['compiling']:.0f} s when all kernels have to be "
+        f"compiled, {start['from_cache']:.1f} s from their cache.",
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -125,8 +131,39 @@ def replay_table(figures: Figures) -> str:
     return "\n".join(lines) + "\n"
 
 
+def observer_table(figures: Figures) -> str:
+    """Markdown of ``results/observer.json``."""
+    lines = [
+        _where(figures),
+        "Error of the estimate over its stated standard deviation, root mean square (1 is honest); errors in the unit "
+        "of the state; share of instants within 1 and 2 standard deviations; instants beyond 5; cells that diverged.",
+    ]
+    for name, run in figures["sets"].items():
+        seeds = ", ".join(str(seed) for seed in run["seeds"])
+        lines += [
+            "",
+            f"**{name}**: {run['cells']} cells, {run['days']:g} days each, seeds {seeds}. Bath temperature: "
+            f"{run['bath_temp_rmse_over_held']:.2f} of the error of the last hand measurement held "
+            f"({run['held_bath_temp_rmse_C']:.2f} K).",
+            "",
+            "| state | RMSE | bias | mean sd | error / sd | < 1 sd | < 2 sd | > 5 sd | diverged |",
+            "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+        ]
+        for state, of in run["states"].items():
+            lines.append(
+                f"| {state} | {of['rmse']:.3g} | {of['bias']:.2g} | {of['mean_sd']:.3g} | "
+                f"{of['normalised_error']:.2f} | {of['inside_1_sd']:.2f} | {of['inside_2_sd']:.2f} | "
+                f"{of['beyond_5_sd_or_nan']} | {of['cells_diverged']} |"
+            )
+    lines.append("")
+    for target in figures["targets"]:
+        verdict = "met" if target["met"] else "**MISSED**"
+        lines.append(f"* {target['what']}: {target['value']} (target {target['target']}), {verdict}.")
+    return "\n".join(lines) + "\n"
+
+
 #: What writes the table of each benchmark.
-TABLES = {"speed": speed_table, "replay": replay_table}
+TABLES = {"speed": speed_table, "replay": replay_table, "observer": observer_table}
 
 
 def _where(figures: Figures) -> str:

@@ -6,13 +6,13 @@ the next of every hour of the last day, and carries the correction forward throu
 it follows the others by a law, since nothing that is measured hourly tells it from the losses.
 """
 
-from math import ceil, exp, isnan, nan, sqrt
+from math import ceil, exp, inf, isfinite, isnan, nan, sqrt
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.heat import N_SIDES, Steady, equivalent_V, side_share
+from twin.heat import Steady, equivalent_V, nominal_bath
 from twin.jit import kernel
 from twin.params import CellParams
 from twin.sigma import (
@@ -26,7 +26,6 @@ from twin.sigma import (
     FED,
     LEDGE,
     LEVEL,
-    LIQUIDUS,
     LUMP,
     N_DRIVES,
     N_NOISE,
@@ -41,9 +40,10 @@ from twin.sigma import (
     N,
     bath_at,
     chain,
+    closing_mm_s,
     efficiency,
+    melt_at,
     noise_of,
-    sample_of,
     slopes,
     step,
 )
@@ -67,13 +67,21 @@ _STUCK_S = 600.0
 #: A reading stands for this long; a feed record is believed for so long after the last shot.
 _HOLD_S, _FEED_HOLD_S = 900.0, 4 * 3600.0
 _UNDISSOLVED_FRAC, _DISSOLVING_1_s = 0.6, 0.002
-#: Metal by charge at 100 % efficiency [kg/(s A)], carbon used per metal, densities of metal and anode [kg/m3].
-_METAL_kg_sA, _CARBON_FRAC, _METAL_kg_m3, _CARBON_kg_m3 = 0.335572e-3 / 3600.0, 0.41, 2300.0, 1580.0
+#: Memory of the mean heat of a cell; what is fed of AlF3 over days is what is used, learned over this [s].
+_HEAT_TAU_S, ALF3_TAU_S = 3 * _DAY_S, 5 * _DAY_S
+#: A melt outside is none: the filter has been given what no cell does, and starts anew [degC].
+_POSSIBLE_C = (700.0, 1150.0)
+#: Current efficiency beyond its law: of plants 0.92 to 0.96, of one technology less; nothing measured within hours
+#: tells it from the losses.
+_EFFICIENCY_SD = 0.0075
 #: Spread of alumina in a cell that nobody has watched yet [wt%].
 _FIRST_ALUMINA_PCT = 0.4
 #: Share of a lasting voltage deviation that is distance and not conductors; what the chain may be wrong by: slotted
 #: anodes have 60 to 150 mV less bubble voltage, conductivities differ by 35 mV.
-_ACD_SHARE, _ACD_SD_MM = 0.9, 2.7
+_ACD_SHARE, _ACD_SD_MM = 0.9, 3.2
+#: Ledge about which a cell stands: nothing measured tells how thick it is, only how it changes. No measured ledge is
+#: reachable; assumed, and set on simulated lines that score nothing.
+_LEDGE_SD_MM = 4.8
 
 
 class Filter(NamedTuple):
@@ -97,26 +105,36 @@ class Filter(NamedTuple):
     trace: FloatArray  # (n_cells, N_TRACE, N_TRACED)
 
 
+@kernel
+def _prior(x: FloatArray, p: FloatArray, params: CellParams, nominal: Steady, root: FloatArray) -> None:
+    """State and covariance of a cell of which nothing has been heard: settled, at the aims of its technology."""
+    x[:] = 0.0
+    root[:, :] = 0.0
+    x[ALF3], x[ALUMINA] = params.excess_alf3_pct, params.alumina_pct
+    x[BATH] = nominal.liquidus_C + nominal.superheat_C
+    x[LEDGE], x[LUMP] = params.ledge_bath_mm, params.lump_temp_C
+    for i in range(N):
+        root[i, i] = PRIOR_SD[i]
+    root[ALUMINA, ALUMINA] = _FIRST_ALUMINA_PCT
+    # Bath temperature is liquidus and superheat; their spreads are what is known.
+    slope_A, slope_O = slopes(nominal_bath(params))
+    root[BATH, BATH] = 0.5
+    root[BATH, ALF3], root[BATH, ALUMINA] = slope_A * PRIOR_SD[ALF3], slope_O * _FIRST_ALUMINA_PCT
+    root[BATH, SHIFT] = PRIOR_SD[SHIFT]
+    root[BATH, WALL] = nominal.superheat_C * PRIOR_SD[WALL]
+    for i in range(N):
+        for j in range(N):
+            p[i, j] = 0.0
+            for k in range(N):
+                p[i, j] += root[i, k] * root[j, k]
+
+
 def new_filter(fixed: Fixed) -> Filter:
     """Filter of cells of which nothing has been heard: at the aims of their technology."""
     n = fixed.params.shape[0]
-    mean, cov = np.zeros((n, N)), np.zeros((n, N, N))
+    mean, cov, root = np.zeros((n, N)), np.zeros((n, N, N)), np.zeros((N, N))
     for c in range(n):
-        params, nominal = CellParams(*fixed.params[c]), Steady(*fixed.nominal[c])
-        mean[c, ALF3], mean[c, ALUMINA] = params.excess_alf3_pct, params.alumina_pct
-        mean[c, BATH] = nominal.liquidus_C + nominal.superheat_C
-        mean[c, LEDGE], mean[c, LUMP] = params.ledge_bath_mm, params.lump_temp_C
-        # Bath temperature is liquidus and superheat; their spreads are what is known.
-        spread = PRIOR_SD.copy()
-        spread[ALUMINA] = _FIRST_ALUMINA_PCT
-        root = np.diag(spread)
-        slope_A, slope_O = slopes(bath_at(mean[c], _chemistry(params)))
-        root[BATH] = 0.0
-        root[BATH, BATH] = 0.5
-        root[BATH, ALF3], root[BATH, ALUMINA] = slope_A * PRIOR_SD[ALF3], slope_O * _FIRST_ALUMINA_PCT
-        root[BATH, SHIFT] = PRIOR_SD[SHIFT]
-        root[BATH, WALL] = nominal.superheat_C * PRIOR_SD[WALL]
-        cov[c] = root @ root.T
+        _prior(mean[c], cov[c], CellParams(*fixed.params[c]), Steady(*fixed.nominal[c]), root)
     return Filter(
         clock_s=np.zeros(1),
         open_s=np.zeros(1),
@@ -135,10 +153,6 @@ def new_filter(fixed: Fixed) -> Filter:
         trace_s=np.full((n, N_TRACE), -np.inf),
         trace=np.zeros((n, N_TRACE, N_TRACED)),
     )
-
-
-def _chemistry(params: CellParams) -> FloatArray:
-    return np.array([params.caf2_pct, params.lif_pct, params.mgf2_pct, params.kf_pct])
 
 
 @kernel
@@ -203,6 +217,17 @@ def _gather(f: Filter, state: State, measured: Measured, c: int, params: CellPar
 
 
 @kernel
+def _balance(f: Filter, state: State, c: int, heat_W: float, nominal: Steady) -> None:
+    """Learn the mean heat that a cell has lived with, which is what it loses; not from outages and anode effects."""
+    if abs(heat_W / nominal.heat_loss_W - 1.0) >= 0.6 or state.normal[c] == 0.0:
+        return
+    span_s = min(f.open_s[0], _COAST_S)
+    gain = span_s / min(state.heat_ref_s[c] + span_s, _HEAT_TAU_S + span_s)
+    state.heat_ref_W[c] += gain * (heat_W - state.heat_ref_W[c])
+    state.heat_ref_s[c] += span_s
+
+
+@kernel
 def _run(
     f: Filter,
     state: State,
@@ -217,36 +242,37 @@ def _run(
     chemistry_pct = state.chemistry_pct[c]
     time_s = f.sums[c, 2]
     live = state.current_age_s[c] <= _HOLD_S and state.voltage_age_s[c] <= _HOLD_S
-    fed = live and state.feed_age_s[c] <= _FEED_HOLD_S and f.open_s[0] <= _HOLD_S
-    stuck = f.same_s[c] > _STUCK_S
-    mean_A, mean_V = params.rated_current_A, nan
-    drive[POWER], drive[POWERED] = 0.0, 0.0
+    # Where neither readings nor shots come, the log is silent and not the feeders.
+    heard = live and (time_s > 0.0 or f.sums[c, 4] > 0.0)
+    fed = heard and state.feed_age_s[c] <= _FEED_HOLD_S and f.open_s[0] <= _HOLD_S
+    mean_A, mean_V, off_frac = params.rated_current_A, nan, 0.0
+    drive[POWER], drive[POWERED], drive[BALANCE] = 0.0, 0.0, state.heat_ref_W[c]
     if time_s > 0.0 and live:
         mean_A = f.sums[c, 0] / time_s
+        running = 0.3 <= mean_A / params.rated_current_A <= 1.5
+        stuck = running and f.same_s[c] > _STUCK_S
+        reaction_W = mean_A * equivalent_V(params.current_efficiency_frac)
         # An anode effect heats the gas more than the bath.
-        most_W = mean_A * equivalent_V(params.current_efficiency_frac) + 3.0 * nominal.heat_loss_W
-        drive[POWER] = min(f.sums[c, 3] / time_s, most_W)
-        drive[POWERED] = 0.0 if stuck else 1.0
-        if 0.3 <= mean_A / params.rated_current_A <= 1.5:
+        drive[POWER] = min(f.sums[c, 3] / time_s, reaction_W + 3.0 * nominal.heat_loss_W)
+        if not stuck:
+            drive[POWERED] = 1.0
+            off_frac = (drive[POWER] - reaction_W - drive[BALANCE]) / nominal.heat_loss_W
+            _balance(f, state, c, drive[POWER] - reaction_W - drive[SINK], nominal)
+        if running and not stuck:
             mean_V = f.sums[c, 1] / time_s
     if not isnan(mean_V) and f.started[c] == 0.0:
         f.mean[c, LEVEL] = mean_V - chain(f.mean[c], params, nominal, chemistry_pct, mean_A)[0]
         f.started[c] = 1.0
-    if stuck:
-        mean_V = nan
-    noise_of(noise, params, fed, live)
+    noise_of(noise, params, fed, heard, off_frac)
     span_s = min(f.open_s[0], _COAST_S)
     steps = max(1, ceil(span_s / _MAX_STEP_S))
     dt_s = span_s / steps
-    metal_kg_s = _METAL_kg_sA * mean_A * params.current_efficiency_frac
-    anode_m2 = params.n_anodes * params.anode_length_mm * params.anode_width_mm * 1e-6
-    # The metal rises a little faster than the anodes burn: the gap closes until the beam is raised.
-    closing_mm_s = 1e3 * metal_kg_s / (_METAL_kg_m3 * params.cathode_area_m2)
-    closing_mm_s -= 1e3 * metal_kg_s * _CARBON_FRAC / (_CARBON_kg_m3 * anode_m2)
+    closing = closing_mm_s(mean_A, params)
     slope_V_mm = bath_slope_V_mm(mean_A, f.mean[c, BATH], bath_at(f.mean[c], chemistry_pct), params)
     use_kg_s = state.alf3_use_kg_s[c]
-    drive[AMP], drive[BALANCE], drive[FED] = mean_A, state.heat_ref_W[c], 1.0 if fed else 0.0
+    drive[AMP], drive[FED] = mean_A, 1.0 if fed else 0.0
     drive[ALF3_USED] = 0.0 if isnan(use_kg_s) else use_kg_s * dt_s
+    state.alf3_use_kg_s[c] *= exp(-span_s / ALF3_TAU_S)
     if isnan(f.undissolved_kg[c]) or not fed:
         used_kg_s = ALUMINA_kg_sA * mean_A * params.current_efficiency_frac
         f.undissolved_kg[c] = _UNDISSOLVED_FRAC * used_kg_s / _DISSOLVING_1_s
@@ -255,7 +281,7 @@ def _run(
         dissolved_kg = f.undissolved_kg[c] * (1.0 - exp(-_DISSOLVING_1_s * dt_s))
         f.undissolved_kg[c] += _UNDISSOLVED_FRAC * shots_kg - dissolved_kg
         drive[DISSOLVED] = dissolved_kg + (1.0 - _UNDISSOLVED_FRAC) * shots_kg
-        f.mean[c, LEVEL] -= slope_V_mm * closing_mm_s * dt_s
+        f.mean[c, LEVEL] -= slope_V_mm * closing * dt_s
         step(
             f.mean[c],
             f.cov[c],
@@ -269,6 +295,31 @@ def _run(
             mean_V if k == steps - 1 else nan,
             work,
         )
+
+
+@kernel
+def _possible(f: Filter, c: int) -> bool:
+    """Whether the state is one that a cell can have, NaN is not."""
+    for i in range(N):
+        if not (isfinite(f.mean[c, i]) and isfinite(f.cov[c, i, i])):
+            return False
+    return _POSSIBLE_C[0] < f.mean[c, BATH] < _POSSIBLE_C[1]
+
+
+@kernel
+def _start_anew(
+    f: Filter, state: State, c: int, params: CellParams, nominal: Steady, work: FloatArray
+) -> None:
+    """Forget everything of a cell but its readings; its status says so for a while."""
+    _prior(f.mean[c], f.cov[c], params, nominal, work[0, :N, :N])
+    f.past_s[c], f.trace_s[c] = -inf, -inf
+    f.undissolved_kg[c], f.started[c] = nan, 0.0
+    for i in range(N):
+        for j in range(N):
+            f.trans[c, i, j] = 1.0 if i == j else 0.0
+    state.heat_ref_W[c], state.heat_ref_s[c] = nominal.heat_loss_W, 0.0
+    state.alf3_use_kg_s[c], state.ledge_told_mm[c] = nan, 0.0
+    state.lost_age_s[c] = 0.0
 
 
 @kernel
@@ -297,8 +348,11 @@ def advance(f: Filter, state: State, measured: Measured, fixed: Fixed, scan_s: f
         _gather(f, state, measured, c, params, scan_s)
         if due:
             drive[SINK] = _sink_W(measured, c, params)
-            _run(f, state, c, params, nominal_at(fixed.nominal, c), drive, noise, work)
+            nominal = nominal_at(fixed.nominal, c)
+            _run(f, state, c, params, nominal, drive, noise, work)
             f.sums[c] = 0.0
+            if not _possible(f, c):
+                _start_anew(f, state, c, params, nominal, work)
             _remember(f, c, f.clock_s[0])
     if due:
         f.open_s[0] = 0.0
@@ -306,38 +360,45 @@ def advance(f: Filter, state: State, measured: Measured, fixed: Fixed, scan_s: f
 
 @kernel
 def report(f: Filter, state: State, fixed: Fixed, out: Estimate) -> None:
-    """Write estimates and standard deviations over those of ``track``, where it has any.
+    """Write estimates and standard deviations of all cells of which current and voltage have been heard.
 
     Parameters
     ----------
     f, state, fixed
         As ``advance`` leaves them.
     out
-        The ledge keeps what the shell says of it beyond the twin, at 0.7 of it as one more standard deviation.
+        The ledge takes what the shell says of it beyond the twin, at 0.7 of it as one more standard deviation.
     """
     h = np.empty(N)
     for c in range(f.mean.shape[0]):
-        if isnan(out.bath_temp_C[c]):
+        evidence_mm = out.ledge_bath_mm[c]
+        out.ledge_bath_mm[c] = nan
+        if not fixed.known[c] or isnan(state.line_current_A[c]) or isnan(state.cell_voltage_V[c]):
             continue
         params, nominal = params_at(fixed.params, c), nominal_at(fixed.nominal, c)
-        x, p, chemistry_pct = f.mean[c], f.cov[c], state.chemistry_pct[c]
-        liquidus_C = sample_of(LIQUIDUS, x, chemistry_pct, h)
-        h[BATH] = -1.0
+        x, p = f.mean[c], f.cov[c]
+        bath = bath_at(x, state.chemistry_pct[c])
+        bath_C, liquidus_C = melt_at(x, bath)
+        h[:] = 0.0
+        h[ALF3], h[ALUMINA] = slopes(bath)
+        h[SHIFT], h[BATH] = 1.0, -1.0
         variance = 0.0
-        for i in range(N):
-            for j in range(N):
+        for i in (BATH, ALF3, SHIFT, ALUMINA):
+            for j in (BATH, ALF3, SHIFT, ALUMINA):
                 variance += h[i] * p[i, j] * h[j]
-        out.bath_temp_C[c], out.bath_temp_sd_C[c] = x[BATH], sqrt(max(p[BATH, BATH], 0.0))
-        out.liquidus_C[c], out.superheat_C[c] = liquidus_C, x[BATH] - liquidus_C
+        out.bath_temp_C[c], out.bath_temp_sd_C[c] = bath_C, sqrt(max(p[BATH, BATH], 0.0))
+        out.liquidus_C[c], out.superheat_C[c] = liquidus_C, bath_C - liquidus_C
         out.superheat_sd_C[c] = sqrt(max(variance, 0.0))
         out.alumina_pct[c] = min(max(x[ALUMINA], 1.0), 8.0)
         out.alumina_sd_pct[c] = sqrt(max(p[ALUMINA, ALUMINA], 0.0))
-        slope = bath_slope_V_mm(params.rated_current_A, x[BATH], bath_at(x, chemistry_pct), params)
+        slope = bath_slope_V_mm(params.rated_current_A, x[BATH], bath, params)
         out.acd_mm[c] = min(max(nominal.acd_mm + _ACD_SHARE * x[LEVEL] / slope, 10.0), 90.0)
         out.acd_sd_mm[c] = sqrt(_ACD_SD_MM**2 + p[LEVEL, LEVEL] * (_ACD_SHARE / slope) ** 2)
-        evidence_mm = out.ledge_bath_mm[c]
-        for side in range(N_SIDES):
-            evidence_mm -= side_share(side, params) * state.ledge_mm[c, side]
         out.ledge_bath_mm[c] = max(x[LEDGE] + evidence_mm, 0.0)
-        out.ledge_bath_sd_mm[c] = sqrt(max(p[LEDGE, LEDGE], 0.0) + 0.5 * evidence_mm**2)
-        out.current_efficiency[c] = efficiency(params, nominal, x[BATH], out.superheat_C[c], x[ALF3])
+        out.ledge_bath_sd_mm[c] = sqrt(_LEDGE_SD_MM**2 + max(p[LEDGE, LEDGE], 0.0) + 0.5 * evidence_mm**2)
+        out.current_efficiency[c] = efficiency(params, nominal, bath_C, bath_C - liquidus_C, bath[0])
+        out.current_efficiency_sd[c] = _EFFICIENCY_SD
+        out.heat_loss_kW[c] = 1e-3 * state.loss_W[c]
+        # Current efficiency and 30 mV of bus bar drop.
+        by_efficiency_V = 1.644 * _EFFICIENCY_SD
+        out.heat_loss_sd_kW[c] = 1e-3 * state.line_current_A[c] * sqrt(by_efficiency_V**2 + 0.03**2)

@@ -129,6 +129,26 @@ def ledge_rate_mm_s(
 
 
 @kernel
+def ledge_flux_W_m2(ledge_mm: float, wall_frac: float, params: CellParams, nominal: Steady) -> float:
+    """Heat led away through the ledge at bath level [W/m2]: nominal, by how thick the ledge is.
+
+    Parameters
+    ----------
+    ledge_mm
+        Thickness [mm].
+    wall_frac
+        Heat that the wall of this cell takes at nominal ledge over that of its technology [-].
+    params, nominal
+        Constants of the cell. The ledge resists by its thickness over its conductivity, the lining besides; no less
+        than a fifth of the nominal resistance is left.
+    """
+    per_mm = 1e-3 / params.ledge_conductivity_W_mK
+    whole = params.ledge_bath_mm * per_mm + nominal.lining_m2K_W
+    here = max(whole + (ledge_mm - params.ledge_bath_mm) * per_mm, 0.2 * whole)
+    return params.bath_ledge_W_m2K * nominal.superheat_C * wall_frac * whole / here
+
+
+@kernel
 def side_share(side: int, params: CellParams) -> float:
     """Share of a side in the perimeter [-], sides as in ``twin.signals.SIDES``: the two ends come first."""
     return params.end_wall_frac if side < 2 else 0.5 - params.end_wall_frac

@@ -25,5 +25,11 @@ if not numba.config.CACHE_DIR:  # pyright: ignore
 
 
 def kernel(function: _Function) -> _Function:
-    """Compile a function; no fastmath, because it would make isnan(nan) False, and missing is NaN here."""
-    return cast(_Function, njit(cache=True, nogil=True)(function))
+    """Compile a function that a kernel may call, into its caller.
+
+    Notes
+    -----
+    No fastmath: it would make isnan(nan) False, and missing is NaN here. A division by zero gives inf or NaN, as
+    NumPy's does, and stops nothing: whoever divides by what may be 0 says what the result then is.
+    """
+    return cast(_Function, njit(cache=True, nogil=True, forceinline=True, error_model="numpy")(function))

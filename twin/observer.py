@@ -1,41 +1,30 @@
 """Keeps the twin of every cell in step with what is measured, and says how far the two are apart."""
 
 from collections.abc import Mapping, Sequence
-from math import exp, isfinite, sqrt
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.bath import liquidus_solheim
-from twin.filter import advance, new_filter, report
-from twin.heat import steady
+from twin.filter import ALF3_TAU_S, advance, new_filter, report
 from twin.late import correct, shift_liquidus
 from twin.params import CellParams, params_for
-from twin.sigma import ALF3, ALUMINA, BATH, LIQUIDUS
+from twin.sigma import ALF3, ALUMINA, BATH, LEDGE, LIQUIDUS
 from twin.state import (
-    LIQUIDUS_VAR_K2,
     NE107,
     STATUS_REASONS,
-    SUPERHEAT_VAR_K2,
     Estimate,
     Measured,
     fixed_of,
     new_state,
 )
-from twin.tracking import ALF3_TAU_S, bath_of, track
+from twin.tracking import track
 
 __all__ = ["NE107", "STATUS_REASONS", "Estimate", "Observer"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-#: Standard deviation of one hand measurement or analysis, spread over the bath included.
-_SAMPLE_SD: dict[str, float] = {
-    "bath_temp_C": 3.0,
-    "liquidus_temp_C": 2.0,
-    "excess_alf3_pct": 0.4,
-    "alumina_pct": 0.15,
-}
 #: What a sample is to the filter, and its standard deviation there: one measurement, not its spread over the bath.
 _KINDS: dict[str, tuple[int, float]] = {
     "bath_temp_C": (BATH, 1.6),
@@ -45,11 +34,6 @@ _KINDS: dict[str, tuple[int, float]] = {
 }
 #: Column of ``State.chemistry_pct`` of an analysis.
 _CHEMISTRY = {"caf2_pct": 0, "lif_pct": 1, "mgf2_pct": 2, "kf_pct": 3}
-#: Uncertainty of the liquidus from an analysis of the bath: equation and alumina [K].
-_ANALYSIS_SD_C = 4.0
-_LIQUIDUS_MEMORY_S = 4 * 86400.0
-_ALUMINA_MEMORY_S = 3600.0
-_OUTLIER_SD = 4.0
 #: Use of AlF3 before its feed is known: 16 kg/t of metal (12 to 20 usual) [kg/(s A)].
 _ALF3_USE_kg_sA = 0.016 * 0.335572e-3 * 0.945 / 3600.0
 #: Doubt about the level of the voltage after an operation [V2].
@@ -75,7 +59,6 @@ class Observer:
         known = [cell is not None for cell in params]
         cells = [cell if cell is not None else params_for(None, 300e3) for cell in params]
         self._params = cells
-        self._nominal = [steady(cell) for cell in cells]
         self._fixed = fixed_of(cells, known, n_anodes, shell_side)
         self._n_shell = shell_side.shape[1]
         self._state = new_state(cells, int(max(n_anodes.max(initial=0), 1)), self._n_shell)
@@ -129,7 +112,7 @@ class Observer:
             )
         )
         out = self._blank()
-        track(self._state, measured, self._fixed, float(scan_s), out)
+        track(self._state, self._filter.mean, measured, self._fixed, float(scan_s), out)
         advance(self._filter, self._state, measured, self._fixed, float(scan_s))
         report(self._filter, self._state, self._fixed, out)
         return out
@@ -153,32 +136,15 @@ class Observer:
             return
         age_s = max(age_s, 0.0)
         state = self._state
+        before_mm = self._filter.mean[cell, LEDGE]
         if signal in _KINDS:
             kind, sd = _KINDS[signal]
             correct(self._filter, cell, kind, float(value), sd, age_s, state.chemistry_pct[cell])
-        if signal == "bath_temp_C":
-            self._correct(
-                cell, value - float(state.melt[cell, 0]), _SAMPLE_SD[signal], age_s, by_superheat=1.0
-            )
-        elif signal == "liquidus_temp_C":
-            innovation_C = value - self._liquidus_C(cell)
-            self._correct(cell, innovation_C, _SAMPLE_SD[signal], age_s, by_superheat=0.0)
-        elif signal == "alumina_pct":
-            old = 1.0 - exp(-age_s / _ALUMINA_MEMORY_S)
-            variance = float(state.alumina_var[cell])
-            gain = variance / (variance + _SAMPLE_SD[signal] ** 2 + 2.0 * variance * old)
-            state.alumina_pct[cell] += gain * (value - float(state.alumina_pct[cell]))
-            state.alumina_var[cell] = variance * (1.0 - gain)
-        elif signal == "excess_alf3_pct":
-            before_C = self._liquidus_C(cell)
-            state.melt[cell, 4] += 0.8 * (min(max(value, 0.0), 20.0) - float(state.melt[cell, 4]))
-            self._reconcile(cell, before_C, age_s)
         elif signal in _CHEMISTRY:
-            before_C = self._liquidus_C(cell)
             old_pct = state.chemistry_pct[cell].copy()
             state.chemistry_pct[cell, _CHEMISTRY[signal]] = value
             shift_liquidus(self._filter, cell, old_pct, state.chemistry_pct[cell])
-            self._reconcile(cell, before_C, age_s)
+        state.ledge_told_mm[cell] += self._filter.mean[cell, LEDGE] - before_mm
 
     def event(self, cell: int, event: str, attributes: Mapping[str, float | int | str]) -> None:
         """Take note of something done at a cell.
@@ -201,9 +167,9 @@ class Observer:
         elif event == "beam_move":
             state.beam_pending_mm[cell] += _number(attributes, "delta_mm")
         elif event == "alf3_feed":
-            mass_kg = min(max(_number(attributes, "mass_kg"), 0.0), 0.05 * float(state.melt[cell, 3]))
-            state.melt[cell, 4] += 100.0 * mass_kg / float(state.melt[cell, 3])
-            self._filter.mean[cell, ALF3] += 100.0 * mass_kg / self._params[cell].bath_mass_kg
+            bath_kg = self._params[cell].bath_mass_kg
+            mass_kg = min(max(_number(attributes, "mass_kg"), 0.0), 0.05 * bath_kg)
+            self._filter.mean[cell, ALF3] += 100.0 * mass_kg / bath_kg
             if not isfinite(state.alf3_use_kg_s[cell]):
                 state.alf3_use_kg_s[cell] = _ALF3_USE_kg_sA * self._params[cell].rated_current_A
             state.alf3_use_kg_s[cell] += mass_kg / ALF3_TAU_S
@@ -212,49 +178,10 @@ class Observer:
 
     def _blank(self) -> Estimate:
         n, n_anodes = self._state.anode_base_frac.shape
-        cells = np.full((16, n), np.nan)
+        cells = np.full((17, n), np.nan)
         anodes = np.full((3, n, n_anodes), np.nan)
         shell = np.full((2, n, self._n_shell), np.nan)
         return Estimate(np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.int64), *cells, *anodes, *shell)
-
-    def _liquidus_C(self, cell: int) -> float:
-        """Liquidus of a cell, measured shift included [degC]."""
-        return liquidus_solheim(bath_of(self._state, cell)) + float(self._state.liquidus_shift_C[cell])
-
-    def _reconcile(self, cell: int, before_C: float, age_s: float) -> None:
-        """After an analysis: what the equation now says is one more measurement of the liquidus."""
-        state = self._state
-        equation_C = self._liquidus_C(cell) - float(state.liquidus_shift_C[cell])
-        state.liquidus_shift_C[cell] = before_C - equation_C
-        self._correct(cell, equation_C - before_C, _ANALYSIS_SD_C, age_s, by_superheat=0.0)
-
-    def _correct(
-        self, cell: int, innovation_C: float, sd_C: float, age_s: float, by_superheat: float
-    ) -> None:
-        """Kalman update of liquidus and superheat by a measurement of their sum or of the liquidus alone."""
-        state = self._state
-        var_l, var_s, cov = (float(x) for x in state.thermal_var[cell])
-        to_l = var_l + by_superheat * cov
-        to_s = cov + by_superheat * var_s
-        old = 1.0 - exp(-age_s / _LIQUIDUS_MEMORY_S)
-        total = to_l + by_superheat * to_s
-        total += sd_C**2 + 2.0 * (LIQUIDUS_VAR_K2 + by_superheat * SUPERHEAT_VAR_K2) * old
-        limit_C = _OUTLIER_SD * sqrt(total)
-        innovation_C = min(max(innovation_C, -limit_C), limit_C)
-        shift_C = to_l / total * innovation_C
-        superheat_C = to_s / total * innovation_C
-        state.liquidus_shift_C[cell] += shift_C
-        state.melt[cell, 0] += shift_C + superheat_C
-        # A cell that was always hotter than thought has always lost heat at that temperature.
-        state.melt[cell, 1] += shift_C + superheat_C
-        nominal = self._nominal[cell]
-        # Superheat lasts only if less heat leaves elsewhere.
-        share = nominal.side_W_K * superheat_C / (nominal.heat_loss_W - nominal.side_loss_W)
-        adjusted = float(state.loss_adjust_frac[cell]) * (1.0 - 0.2 * share)
-        state.loss_adjust_frac[cell] = min(max(adjusted, 0.7), 1.4)
-        state.thermal_var[cell, 0] = var_l - to_l * to_l / total
-        state.thermal_var[cell, 1] = var_s - to_s * to_s / total
-        state.thermal_var[cell, 2] = cov - to_l * to_s / total
 
 
 def _number(attributes: Mapping[str, float | int | str], name: str) -> float:

@@ -12,16 +12,17 @@ from twin.enthalpy import (
     BATH_J_kgK,
     METAL_J_kgK,
 )
-from twin.heat import REFERENCE_AMBIENT_C, Steady, equivalent_V, ledge_rate_mm_s
+from twin.heat import REFERENCE_AMBIENT_C, Steady, equivalent_V, ledge_flux_W_m2, ledge_rate_mm_s
 from twin.jit import kernel
 from twin.params import CellParams
 from twin.voltage import total_V, voltage_haupin
 
 FloatArray = NDArray[np.float64]
 
-#: Bath temperature [degC], excess AlF3 [wt%], liquidus less Solheim's [K], dissolved alumina [wt%], true over reported
-#: feed less 1, voltage less that of the chain at nominal distance [V], ledge at bath level [mm], log of the heat that
-#: the side wall takes over nominal, losses elsewhere over balance less 1, temperature of anodes, crust, cathode [degC].
+#: Bath temperature, or where it would be had nothing frozen in bulk (``melt_at``) [degC], excess AlF3 [wt%], liquidus
+#: less Solheim's [K], dissolved alumina [wt%], true over reported feed less 1, voltage less that of the chain at
+#: nominal distance [V], ledge at bath level [mm], log of the heat that the side wall takes over nominal, losses
+#: elsewhere over balance less 1, temperature of anodes, crust, cathode [degC].
 NAMES = ("bath", "alf3", "shift", "alumina", "feed", "level", "ledge", "wall", "cover", "lump")
 BATH, ALF3, SHIFT, ALUMINA, FEED, LEVEL, LEDGE, WALL, COVER, LUMP = range(10)
 N = 10
@@ -34,11 +35,19 @@ N_WORK = 4
 AMP, POWER, BALANCE, SINK, DISSOLVED, FED, ALF3_USED, POWERED = range(8)
 N_DRIVES = 8
 _DAY_S = 86400.0
-#: Spread of a cell about its technology, and how long it keeps its own value [unit of the state, s].
-PRIOR_SD = np.array([2.0, 0.9, 3.5, 0.12, 0.022, 0.15, 8.0, 0.15, 0.006, 4.0])
-_MEMORY_S = np.array([0.0, 80.0, 60.0, 0.2, 60.0, 60.0, 0.0, 60.0, 5.0, 0.0]) * _DAY_S
+#: Spread of a cell about its technology, and how long it keeps its own value (0: for good) [unit of the state, s]. The
+#: wall stands for heat transfer (600 to 1200 W/m2K), ledge conductivity (0.8 to 2 W/mK) and lining together.
+PRIOR_SD = np.array([2.0, 0.9, 3.5, 0.075, 0.022, 0.15, 3.0, 0.25, 0.006, 4.0])
+_MEMORY_S = np.array([0.0, 80.0, 200.0, 0.2, 120.0, 60.0, 0.0, 0.0, 5.0, 0.0]) * _DAY_S
 #: Disturbances that no state explains [unit^2/s].
-_DISTURBANCE = np.array([0.3**2, 0.0, 0.0, 0.02**2, 0.0, 0.0, 0.8**2, 0.0, 0.0, 0.3**2]) / 3600.0
+_DISTURBANCE = np.array([0.22**2, 0.0, 0.0, 0.02**2, 0.0, 0.0, 0.5**2, 0.001**2, 0.0, 0.3**2]) / 3600.0
+#: More of them while the cell is far from its heat balance, as in an outage, by what it is off beyond a share of all
+#: losses: losses then are known to a fifth, assumed [unit^2/s].
+_UPSET = np.array([10.0**2, 0.0, 0.0, 0.05**2, 0.0, 0.0, 3.0**2, 0.0, 0.0, 10.0**2]) / 3600.0
+_UPSET_FROM_FRAC = 0.3
+#: Bulk freezing begins below the liquidus by this, and what is left of a fall is that of the liquidus: 1 % of the bath
+#: frozen holds back 0.9 K, and concentrates what lowers the liquidus by 0.7 K.
+_FREEZING_C, _FALL_FRAC = 1.0, 0.45
 
 #: Voltage noise 15 mV with a memory of 900 s, as variance times time [V2 s].
 _VOLTAGE_NOISE_V2S = 2.0 * 0.015**2 * 900.0
@@ -50,6 +59,8 @@ ALUMINA_kg_sA = 1.76123e-7
 #: Metal-level over bath-level ledge thickness, as in ``twin.heat``.
 _METAL_LEVEL_FRAC = 0.65
 _SPREAD = sqrt(3.0)
+#: Metal by charge at 100 % efficiency [kg/(s A)], carbon used per metal, densities of metal and anode [kg/m3].
+_METAL_kg_sA, _CARBON_FRAC, _METAL_kg_m3, _CARBON_kg_m3 = 0.335572e-3 / 3600.0, 0.41, 2300.0, 1580.0
 #: Where things stand in the row of noise, after the disturbances.
 _MEMORY, _AIM, _VAR, _VOLTAGE = N, 2 * N, 3 * N, 4 * N
 N_NOISE = 4 * N + 1
@@ -69,6 +80,23 @@ def bath_at(x: FloatArray, chemistry_pct: FloatArray) -> Bath:
 
 
 @kernel
+def melt_at(x: FloatArray, bath: Bath) -> tuple[float, float]:
+    """Temperature and liquidus of the melt at a state, bulk freezing counted [degC].
+
+    Notes
+    -----
+    Cooling below the liquidus freezes bath instead, at its face nowhere in particular; the heat that this frees is in
+    the state ``BATH``, which falls on. Not validated: no measured outage is reachable but for its axis (physics 4.5).
+    """
+    liquidus_C = liquidus_solheim(bath) + x[SHIFT]
+    below_C = liquidus_C - _FREEZING_C - x[BATH]
+    if below_C > 0.0:
+        liquidus_C -= _FALL_FRAC * below_C
+        return liquidus_C - _FREEZING_C, liquidus_C
+    return x[BATH], liquidus_C
+
+
+@kernel
 def slopes(bath: Bath) -> tuple[float, float]:
     """Slope of the liquidus by AlF3 and by alumina [K/wt%]."""
     here = liquidus_solheim(bath)
@@ -82,13 +110,21 @@ def sample_of(kind: int, x: FloatArray, chemistry_pct: FloatArray, h: FloatArray
     """What a sample would be at a state, and its slopes in ``h``."""
     for i in range(N):
         h[i] = 0.0
-    if kind != LIQUIDUS:
+    if kind not in (BATH, LIQUIDUS):
         h[kind] = 1.0
         return x[kind]
     bath = bath_at(x, chemistry_pct)
-    h[ALF3], h[ALUMINA] = slopes(bath)
-    h[SHIFT] = 1.0
-    return liquidus_solheim(bath) + x[SHIFT]
+    bath_C, liquidus_C = melt_at(x, bath)
+    # Of a freezing melt both follow the state and the liquidus of the whole bath together.
+    freezing = bath_C > x[BATH]
+    of_liquidus = 1.0 if kind == LIQUIDUS else 0.0
+    if freezing:
+        of_liquidus = 1.0 - _FALL_FRAC
+    h[BATH] = 1.0 - of_liquidus
+    if of_liquidus > 0.0:
+        by_A, by_O = slopes(bath)
+        h[ALF3], h[ALUMINA], h[SHIFT] = of_liquidus * by_A, of_liquidus * by_O, of_liquidus
+    return bath_C if kind == BATH else liquidus_C
 
 
 @kernel
@@ -100,6 +136,15 @@ def efficiency(
     value = params.current_efficiency_frac - 0.0018 * (superheat_C - nominal.superheat_C)
     value += -0.0006 * hotter_C + 0.003 * (alf3_pct - params.excess_alf3_pct)
     return min(max(value, 0.80), 0.98)
+
+
+@kernel
+def closing_mm_s(current_A: float, params: CellParams) -> float:
+    """How fast the gap closes until the beam is raised [mm/s]: the metal rises a little faster than anodes burn."""
+    metal_kg_s = _METAL_kg_sA * current_A * params.current_efficiency_frac
+    anode_m2 = params.n_anodes * params.anode_length_mm * params.anode_width_mm * 1e-6
+    rising = metal_kg_s / (_METAL_kg_m3 * params.cathode_area_m2)
+    return 1e3 * (rising - metal_kg_s * _CARBON_FRAC / (_CARBON_kg_m3 * anode_m2))
 
 
 @kernel
@@ -116,9 +161,9 @@ def _flow(
     current_A, electric_W, balance_W, sink_W = drive[AMP], drive[POWER], drive[BALANCE], drive[SINK]
     dissolved_kg, fed, alf3_kg, live = drive[DISSOLVED], drive[FED], drive[ALF3_USED], drive[POWERED]
     bath = bath_at(x, chemistry_pct)
-    liquidus_C = liquidus_solheim(bath) + x[SHIFT]
-    superheat_C = x[BATH] - liquidus_C
-    ce = efficiency(params, nominal, x[BATH], superheat_C, x[ALF3])
+    bath_C, liquidus_C = melt_at(x, bath)
+    superheat_C = bath_C - liquidus_C
+    ce = efficiency(params, nominal, bath_C, superheat_C, x[ALF3])
     wall = exp(min(max(x[WALL], -0.7), 0.7))
     own_side_W = nominal.side_loss_W * wall
     heat_W = balance_W
@@ -131,15 +176,12 @@ def _flow(
         heat_W -= (ALUMINA_HEATING_J_kg + ALUMINA_DISSOLUTION_J_kg) * gained_kg / dt_s
     nominal_C = nominal.liquidus_C + nominal.superheat_C
     other_W = max(balance_W - own_side_W, 0.2 * nominal.heat_loss_W) * (1.0 + x[COVER])
-    to_lump_W = other_W * (x[BATH] - x[LUMP]) / (nominal_C - params.lump_temp_C)
+    to_lump_W = other_W * (bath_C - x[LUMP]) / (nominal_C - params.lump_temp_C)
     from_lump_W = other_W * (x[LUMP] - REFERENCE_AMBIENT_C) / (params.lump_temp_C - REFERENCE_AMBIENT_C)
     melt_J_K = params.bath_mass_kg * BATH_J_kgK + params.metal_mass_kg * METAL_J_kgK
     y[BATH] = x[BATH] + dt_s / melt_J_K * (heat_W - to_lump_W - nominal.side_W_K * superheat_C)
     y[LUMP] = x[LUMP] + dt_s * (to_lump_W - from_lump_W) / params.side_lump_J_K
-    ledge_R = 1e-3 / params.ledge_conductivity_W_mK
-    nominal_R = params.ledge_bath_mm * ledge_R + nominal.lining_m2K_W
-    flux = params.bath_ledge_W_m2K * nominal.superheat_C * wall
-    flux *= nominal_R / max(nominal_R + (x[LEDGE] - params.ledge_bath_mm) * ledge_R, 0.2 * nominal_R)
+    flux = ledge_flux_W_m2(x[LEDGE], wall, params, nominal)
     rate = ledge_rate_mm_s(
         superheat_C, flux, params.bath_ledge_W_m2K, params.ledge_density_kg_m3, params.ledge_latent_J_kg
     )
@@ -334,15 +376,28 @@ def step(
 
 
 @kernel
-def noise_of(noise: FloatArray, params: CellParams, fed: bool, live: bool) -> None:
-    """Disturbances, memories, aims and spreads of one cell in one row of scratch."""
+def noise_of(noise: FloatArray, params: CellParams, fed: bool, heard: bool, off_frac: float) -> None:
+    """Disturbances, memories, aims and spreads of one cell in one row of scratch.
+
+    Parameters
+    ----------
+    noise : (N_NOISE,)
+        Written.
+    params
+        Aims of the cell.
+    fed, heard
+        Whether the record of feed is known, and whether anything is.
+    off_frac
+        By how much the heat left in the cell differs from its mean, over all losses of its technology [-].
+    """
+    upset = max(abs(off_frac) - _UPSET_FROM_FRAC, 0.0) ** 2
     for i in range(N):
-        noise[i] = _DISTURBANCE[i]
+        noise[i] = _DISTURBANCE[i] + upset * _UPSET[i]
         noise[_MEMORY + i] = _MEMORY_S[i]
         noise[_AIM + i] = 0.0
         noise[_VAR + i] = PRIOR_SD[i] ** 2
     noise[_AIM + ALF3], noise[_AIM + ALUMINA] = params.excess_alf3_pct, params.alumina_pct
-    if not live:
+    if not heard:
         noise[ALUMINA] = 0.15**2 / 3600.0
     elif not fed:
         noise[_MEMORY + ALUMINA], noise[_VAR + ALUMINA] = 3600.0, 0.6**2

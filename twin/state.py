@@ -8,16 +8,15 @@ from numba.extending import overload
 from numba.np.unsafe.ndarray import to_fixed_tuple
 from numpy.typing import NDArray
 
-from twin.heat import N_SIDES, REFERENCE_AMBIENT_C, Steady, steady, steady_melt
+from twin.heat import N_SIDES, REFERENCE_AMBIENT_C, Steady, steady
 from twin.params import CellParams, stack
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 GOOD = 0
-NO_CURRENT, NO_VOLTAGE, OUT_OF_RANGE, STARTING, CURRENT_SILENT, VOLTAGE_SILENT, NOT_NORMAL, UNKNOWN = range(
-    1, 9
-)
+NO_CURRENT, NO_VOLTAGE, OUT_OF_RANGE, STARTING, CURRENT_SILENT = range(1, 6)
+VOLTAGE_SILENT, NOT_NORMAL, UNKNOWN, LOST = range(6, 10)
 #: Why a cell is not assessed, by the ``status`` of its estimate.
 STATUS_REASONS: dict[int, str] = {
     NO_CURRENT: "no line_current_A received",
@@ -28,6 +27,7 @@ STATUS_REASONS: dict[int, str] = {
     VOLTAGE_SILENT: "no cell_voltage_V for 15 minutes",
     NOT_NORMAL: "cell reported as not in normal operation",
     UNKNOWN: "technology unknown: no rated_current_A in plant.toml",
+    LOST: "the estimate was no longer a possible state of a cell and was started anew",
 }
 
 #: NAMUR NE 107 category of a cell by the ``status`` of its estimate; "good" where the twin can be trusted.
@@ -41,12 +41,8 @@ NE107: dict[int, str] = {
     VOLTAGE_SILENT: "failure",
     NOT_NORMAL: "function check",
     UNKNOWN: "maintenance",
+    LOST: "failure",
 }
-
-#: Prior of liquidus and superheat of a cell nobody has sampled [K2].
-LIQUIDUS_VAR_K2, SUPERHEAT_VAR_K2 = 6.0**2, 2.5**2
-#: Spread of dissolved alumina around its aim without and with a feed record [wt%2].
-ALUMINA_BLIND_VAR, ALUMINA_VAR = 0.6**2, 0.45**2
 
 
 class Estimate(NamedTuple):
@@ -63,8 +59,8 @@ class Estimate(NamedTuple):
     bath_temp_C, liquidus_C, superheat_C, alumina_pct, acd_mm, ledge_bath_mm, heat_loss_kW : (n_cells,)
     bath_temp_sd_C, superheat_sd_C, alumina_sd_pct, acd_sd_mm, ledge_bath_sd_mm, heat_loss_sd_kW : (n_cells,)
         One standard deviation of the above.
-    current_efficiency : (n_cells,)
-        Fraction.
+    current_efficiency, current_efficiency_sd : (n_cells,)
+        Fraction, and one standard deviation of it.
     anode_expected_frac, anode_expected_sd_frac : (n_cells, n_anodes_max)
         Expected share of each anode relative to the mean anode current (1 = mean), and its band (1 sd).
     anode_frac : (n_cells, n_anodes_max)
@@ -91,6 +87,7 @@ class Estimate(NamedTuple):
     heat_loss_kW: FloatArray
     heat_loss_sd_kW: FloatArray
     current_efficiency: FloatArray
+    current_efficiency_sd: FloatArray
     anode_frac: FloatArray
     anode_expected_frac: FloatArray
     anode_expected_sd_frac: FloatArray
@@ -109,21 +106,14 @@ class State(NamedTuple):
     voltage_age_s: FloatArray
     running_s: FloatArray  # time with both current and voltage
     normal: FloatArray  # 0: reported as not in normal operation
-    melt: FloatArray  # (n_cells, fields of Melt)
+    lost_age_s: FloatArray  # since the estimate had to be started anew; inf: never
     chemistry_pct: FloatArray  # (n_cells, 4): CaF2, LiF, MgF2, KF
     alf3_use_kg_s: FloatArray  # NaN: no feed of AlF3 reported
-    liquidus_shift_C: FloatArray
-    thermal_var: FloatArray  # (n_cells, 3): liquidus, superheat, covariance [K2]
-    loss_adjust_frac: FloatArray
     heat_ref_W: FloatArray  # own mean power less reaction
     heat_ref_s: FloatArray
     loss_W: FloatArray  # filtered
-    alumina_pct: FloatArray
-    alumina_var: FloatArray
-    undissolved_kg: FloatArray
-    feed_gain: FloatArray
     feed_age_s: FloatArray
-    level_V: FloatArray  # measured less chain at nominal distance
+    level_V: FloatArray  # measured less chain at nominal distance, of the last hours
     level_var: FloatArray
     beam_mm: FloatArray
     beam_recent_mm: FloatArray
@@ -131,8 +121,8 @@ class State(NamedTuple):
     disturbance_V2: FloatArray  # reported by event
     moved_V: FloatArray  # level moved in this scan by known movement of the beam
     moved_V2: FloatArray  # and how much that and operations disturb it
-    ledge_mm: FloatArray  # (n_cells, 4)
-    shell_C: FloatArray  # (n_cells, 4)
+    ledge_told_mm: FloatArray  # by how much samples have corrected the ledge so far
+    shell_C: FloatArray
     shell_evidence_C: FloatArray  # (n_cells, 4)
     shell_offset_C: FloatArray  # (n_cells, n_shell)
     shell_seen_s: FloatArray  # NaN: never measured
@@ -220,9 +210,6 @@ def new_state(params: Sequence[CellParams], n_anodes_max: int, n_shell_max: int)
     def each(value: float, *width: int) -> FloatArray:
         return np.full((n, *width), value, dtype=np.float64)
 
-    def of(values: Sequence[float], width: int) -> FloatArray:
-        return np.repeat(np.array(values, dtype=np.float64)[:, None], width, axis=1)
-
     return State(
         line_current_A=each(np.nan),
         cell_voltage_V=each(np.nan),
@@ -232,19 +219,12 @@ def new_state(params: Sequence[CellParams], n_anodes_max: int, n_shell_max: int)
         voltage_age_s=each(np.inf),
         running_s=each(0.0),
         normal=each(1.0),
-        melt=np.array([steady_melt(c, s) for c, s in zip(params, nominal, strict=True)]).reshape(n, 5),
+        lost_age_s=each(np.inf),
         chemistry_pct=np.array([(c.caf2_pct, c.lif_pct, c.mgf2_pct, c.kf_pct) for c in params]).reshape(n, 4),
         alf3_use_kg_s=each(np.nan),
-        liquidus_shift_C=each(0.0),
-        thermal_var=np.tile([LIQUIDUS_VAR_K2, SUPERHEAT_VAR_K2, 0.0], (n, 1)),
-        loss_adjust_frac=each(1.0),
         heat_ref_W=np.array([s.heat_loss_W for s in nominal], dtype=np.float64),
         heat_ref_s=each(0.0),
         loss_W=each(np.nan),
-        alumina_pct=np.array([c.alumina_pct for c in params], dtype=np.float64),
-        alumina_var=each(ALUMINA_BLIND_VAR),
-        undissolved_kg=each(np.nan),
-        feed_gain=each(1.0),
         feed_age_s=each(np.inf),
         level_V=each(0.0),
         level_var=each(np.nan),
@@ -254,8 +234,8 @@ def new_state(params: Sequence[CellParams], n_anodes_max: int, n_shell_max: int)
         disturbance_V2=each(0.0),
         moved_V=each(0.0),
         moved_V2=each(0.0),
-        ledge_mm=of([c.ledge_bath_mm for c in params], N_SIDES),
-        shell_C=of([s.shell_C for s in nominal], N_SIDES),
+        ledge_told_mm=each(0.0),
+        shell_C=np.array([s.shell_C for s in nominal], dtype=np.float64),
         shell_evidence_C=each(0.0, N_SIDES),
         shell_offset_C=each(0.0, n_shell_max),
         shell_seen_s=each(np.nan, n_shell_max),

@@ -183,6 +183,7 @@ export const TEXTS = {
       "no cell_voltage_V for 15 minutes": "15分钟无槽电压数据",
       "cell reported as not in normal operation": "该槽处于非正常生产状态",
       "technology unknown: no rated_current_A in plant.toml": "槽型未知：plant.toml中没有rated_current_A",
+      "the estimate was no longer a possible state of a cell and was started anew": "估计值已不可能，已重新开始",
       "plant.toml gives neither rated_current_A nor a technology that potline ships: no twin":
         "plant.toml未给出rated_current_A或内置槽型：无孪生模型",
     },

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from twin.filter import N_SNAPSHOTS, Filter, new_filter
+from twin.jit import kernel
 from twin.late import correct
 from twin.observer import NE107, STATUS_REASONS, Observer
 from twin.params import params_for
-from twin.sigma import ALUMINA, BATH, LEVEL, NAMES, N
+from twin.sigma import ALF3, ALUMINA, BATH, LEVEL, LIQUIDUS, NAMES, N, sample_of
 from twin.state import Estimate, fixed_of
 
 CONSUMPTION_KG_S = 1.76123e-4 * 300 * 0.945
@@ -17,6 +18,7 @@ class Line:
     """Cells on a steady diet; a test changes what it is about."""
 
     def __init__(self, n: int = 2):
+        self.current_A, self.voltage_V = 300e3, 4.18
         self.n = n
         self.observer = Observer(
             [params_for("generic_300kA", 300e3)] * n, np.zeros(n, dtype=np.int64), np.full((n, 1), -1)
@@ -34,8 +36,8 @@ class Line:
         for _ in range(round(hours * 3600 / scan_s)):
             estimate = self.observer.step(
                 scan_s,
-                np.full(self.n, 300e3),
-                4.18 + np.full(self.n, 0.003 * self.rng.standard_normal()),
+                np.full(self.n, self.current_A),
+                self.voltage_V + np.full(self.n, 0.003 * self.rng.standard_normal()),
                 empty,
                 empty,
                 np.full(self.n, 25.0),
@@ -150,6 +152,89 @@ def test_a_voltmeter_that_repeats_itself_teaches_nothing():
     # Ten minutes pass before it is known; the 120 mV would be all of the level otherwise.
     assert abs(level) < 0.06
     assert abs(alumina) < 0.3
+
+
+@pytest.mark.parametrize("residual_V", [0.0, 1.6])
+def test_three_hours_without_line_current_are_survived_and_said(residual_V: float):
+    line = Line(2)
+    before = line.run(30)
+    line.observer.sample(0, "bath_temp_C", float(before.bath_temp_C[0]), 60.0)
+    line.run(2)
+    line.current_A, line.voltage_V, line.feed[:] = 0.0, residual_V, 0.0
+    dark = line.run(3)
+    assert not dark.assessed.any()
+    assert {STATUS_REASONS[int(status)][:12] for status in dark.status} == {"line_current"}
+    # Freezing holds the melt up: without it 600 kW less what the reaction took would cool 41 MJ/K by 53 K an hour.
+    assert (dark.bath_temp_C < before.bath_temp_C - 10).all()
+    assert (dark.bath_temp_C > 890).all()
+    assert (dark.superheat_C < 0).all()
+    assert (dark.bath_temp_sd_C > 2 * before.bath_temp_sd_C[0]).all()
+    assert (dark.ledge_bath_mm > before.ledge_bath_mm).all()
+    line.current_A, line.voltage_V, line.feed[:] = 300e3, 4.33, 1.0
+    back = line.run(20)
+    line.voltage_V = 4.18
+    line.observer.sample(0, "bath_temp_C", 962.0, 600.0)
+    after = line.run(10)
+    assert after.assessed.all()
+    assert (back.superheat_C > 0).all()
+    assert after.bath_temp_C == pytest.approx([962, float(after.bath_temp_C[1])], abs=8)
+    assert after.bath_temp_C[1] == pytest.approx(before.bath_temp_C[1], abs=3 * after.bath_temp_sd_C[1])
+    assert after.alumina_pct == pytest.approx([2.5, 2.5], abs=1.0)
+    for cov in line.filter.cov:
+        assert np.linalg.eigvalsh(cov).min() > -1e-9
+
+
+@pytest.mark.parametrize("superheat_C", [8.0, -0.5, -3.0, -40.0])
+def test_what_a_sample_says_of_the_state_is_the_slope_of_it(superheat_C: float):
+    params = params_for("generic_300kA", 300e3)
+    f = new_filter(fixed_of([params], [True], np.zeros(1, dtype=np.int64), np.full((1, 1), -1)))
+    chemistry, h, unused = np.array([5.0, 0.0, 0.0, 0.0]), np.empty(N), np.empty(N)
+    x = f.mean[0].copy()
+    x[BATH] = sample_of(LIQUIDUS, f.mean[0], chemistry, h) + superheat_C
+    for kind in (BATH, LIQUIDUS, ALUMINA, ALF3):
+        here = sample_of(kind, x, chemistry, h)
+        for i, step in enumerate([0.1, 0.1, 0.1, 0.05, *[0.01] * (N - 4)]):
+            moved = x.copy()
+            moved[i] += step
+            slope = (sample_of(kind, moved, chemistry, unused) - here) / step
+            assert slope == pytest.approx(h[i], abs=0.02 * (1 + abs(h[i])))
+    if superheat_C < -1.0:
+        melt, liquidus = (sample_of(kind, x, chemistry, h) for kind in (BATH, LIQUIDUS))
+        assert melt == pytest.approx(liquidus - 1.0)
+        assert melt > x[BATH]
+
+
+def test_an_impossible_estimate_starts_anew_and_says_so():
+    line = Line(2)
+    line.run(3)
+    line.filter.mean[0, ALUMINA] = np.nan
+    lost = line.run(1 / 60)
+    assert np.isfinite(lost.bath_temp_C).all()
+    said = line.run(1 / 60)
+    assert STATUS_REASONS[int(said.status[0])].startswith("the estimate was no longer")
+    assert said.assessed.tolist() == [False, True]
+    assert line.run(0.5).assessed.all()
+    assert 5 < np.sqrt(line.filter.cov[0, BATH, BATH]) < 7
+
+
+def test_ledge_is_never_known_better_than_what_nothing_measures():
+    line = Line(1)
+    estimate = line.run(24)
+    for _ in range(9):
+        line.observer.sample(0, "bath_temp_C", 962.0, 600.0)
+        line.observer.sample(0, "liquidus_temp_C", 953.0, 600.0)
+        estimate = line.run(24)
+    assert 4 < estimate.ledge_bath_sd_mm[0] < 12
+
+
+def test_division_by_zero_in_a_kernel_is_not_an_exception():
+    @kernel
+    def divided(a: float, b: float) -> float:
+        return a / b
+
+    assert divided(1.0, 0.0) == np.inf
+    assert np.isnan(divided(0.0, 0.0))
+    assert np.isnan(divided(np.nan, 1.0))
 
 
 def test_every_status_has_a_category_of_ne_107():
