@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from edge.alarm_rules import load_texts
 from edge.announce import Announcer
+from edge.calibration_file import calibrated
 from edge.clock import Clock
 from edge.config import Config, ConfigError, secret
 from edge.console import Console
@@ -330,7 +331,7 @@ def run(config: Config, *, until_quiet_s: float | None, say: Callable[[str], Non
     PlantError, ConfigError
         Before anything is started.
     """
-    gateway = Gateway(load_plant(Path(config.plant)), config)
+    gateway = Gateway(calibrated(load_plant(Path(config.plant)), config), config)
     gateway.stop_on_signal()
     # Before anything is open: the first start after an installation or upgrade compiles for a while.
     gateway.warm_up()

@@ -10,12 +10,14 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from edge.app import broker_of, influx_writer
-from edge.config import Config
+from edge.calibration_file import calibrated
+from edge.config import Config, ConfigError
 from edge.exits import BAD_CONFIG, OK, UNAVAILABLE
 from streams.influx import InfluxUnauthorized, InfluxUnavailable, line_protocol
 from streams.mqtt import Publisher
 from streams.mqtt import Unavailable as BrokerUnavailable
 from streams.plant_file import PlantError, load_plant
+from twin.params import ParamsError
 
 _ROOMS = ("twin", "models", "streams", "edge", "plant")
 _MIN_FREE = 1_000_000_000
@@ -32,14 +34,14 @@ class _Findings:
         self.code = OK
 
     def good(self, what: str, text: str) -> None:
-        self._say(f"ok    {what:<10} {text}")
+        self._say(f"ok    {what:<11} {text}")
 
     def bad(self, what: str, text: str, code: int) -> None:
-        self._say(f"FAIL  {what:<10} {text}")
+        self._say(f"FAIL  {what:<11} {text}")
         self.code = self.code or code
 
     def note(self, what: str, text: str) -> None:
-        self._say(f"note  {what:<10} {text}")
+        self._say(f"note  {what:<11} {text}")
 
 
 def check(config: Config, say: Callable[[str], None]) -> int:
@@ -78,6 +80,14 @@ def _plant(findings: _Findings, config: Config) -> None:
         findings.bad("plant", str(error), BAD_CONFIG)
         return
     findings.good("plant", f"{plant.site}: {len(plant.lines)} lines, {len(plant.cells)} cells")
+    if not config.calibration:
+        return
+    try:
+        calibrated(plant, config)
+    except (ConfigError, ParamsError) as error:
+        findings.bad("calibration", str(error), BAD_CONFIG)
+    else:
+        findings.good("calibration", config.calibration)
 
 
 def _disk(findings: _Findings, config: Config) -> None:

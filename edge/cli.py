@@ -98,6 +98,12 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("--speed", type=_speed, default=None, help="max (default), 1x, 60x ...")
     replay.add_argument("-c", "--config", type=Path, help="potline.toml")
 
+    calibrate = command("calibrate", _calibrate, "find each cell's own constants in a recorded history")
+    calibrate.add_argument("history", type=Path, metavar="DIR")
+    calibrate.add_argument("--out", type=Path, required=True, metavar="FILE", help="TOML to write")
+    calibrate.add_argument("--cells", nargs="+", default=[], metavar="CELL", help="only these cells")
+    calibrate.add_argument("-c", "--config", type=Path, help="potline.toml")
+
     command("config", _config, "print the commented default configuration")
     check = command("check", _check, "is this installation healthy: broker, database, disk, clock")
     check.add_argument("-c", "--config", type=Path, help="potline.toml")
@@ -197,6 +203,19 @@ def _replay(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.config)
     try:
         return replay(arguments.history, arguments.out, config, speed=arguments.speed, say=print)
+    except (HistoryError, PlantError, ParamsError) as error:
+        return _fail(BAD_DATA, error)
+
+
+def _calibrate(arguments: argparse.Namespace) -> int:
+    from edge.calibrate import calibrate_history
+    from streams.history import HistoryError
+    from streams.plant_file import PlantError
+    from twin.params import ParamsError
+
+    config = load_config(arguments.config)
+    try:
+        return calibrate_history(arguments.history, arguments.out, config, cells=arguments.cells, say=print)
     except (HistoryError, PlantError, ParamsError) as error:
         return _fail(BAD_DATA, error)
 

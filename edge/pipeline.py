@@ -4,7 +4,7 @@ Live and replay run this same object. It reads no clock, no file and no random n
 order, or in another order within the lateness, give the same output byte for byte.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -26,7 +26,7 @@ from streams.frame import Frame
 from streams.messages import Event, Item
 from streams.plant_file import Plant
 from twin.observer import Observer
-from twin.params import CellParams, params_for, technologies
+from twin.params import CellParams, ParamsError, params_for, technologies
 from twin.signals import SCALAR_READINGS, SIDES
 
 _VOLTAGE = SCALAR_READINGS.index("cell_voltage_V")
@@ -54,6 +54,8 @@ class Pipeline:
         The whole configuration; broker, database and console do not matter here.
     texts
         Alarm rules and texts.
+    watch
+        Called with the view of every scan; None where the pipeline is to be saved.
 
     Raises
     ------
@@ -61,7 +63,9 @@ class Pipeline:
         When a cell's technology is unknown or impossible.
     """
 
-    def __init__(self, plant: Plant, config: Config, texts: Texts) -> None:
+    def __init__(
+        self, plant: Plant, config: Config, texts: Texts, watch: Callable[[View], None] | None = None
+    ) -> None:
         self.plant = plant
         self.frames = 0
         self.scans = 0
@@ -86,6 +90,7 @@ class Pipeline:
         self._samples: list[Taken] = []
         self._suppressed = np.zeros(n, dtype=np.bool_)
         self.recent = Recent(n, anodes, shell)
+        self._watch = watch
         self._output = Output([], [])
 
     def push(self, items: Sequence[Item]) -> Output:
@@ -170,6 +175,8 @@ class Pipeline:
             self._output.points.extend(state_points(self.plant, view))
         self.view = view
         self.recent.add(view)
+        if self._watch is not None:
+            self._watch(view)
 
     def _look(self, scan: Scan) -> View:
         """Compare the twin of every cell with what is measured."""
@@ -230,17 +237,27 @@ def cell_layout(plant: Plant, n_shell_max: int) -> CellLayout:
 
 
 def cell_params(plant: Plant) -> tuple[list[CellParams | None], dict[str, str]]:
-    """Twin parameters of every cell, None with the reason where the plant file does not say enough."""
+    """Twin parameters of every cell, None with the reason where the plant file does not say enough.
+
+    Raises
+    ------
+    ParamsError
+        A technology or value that cannot be; the message names the cell.
+    """
     params: list[CellParams | None] = []
     reasons: dict[str, str] = {}
     shipped = technologies()
     for cell in plant.cells:
-        own = cell.technology if cell.technology in shipped else None
+        name = cell.technology
+        own = name if name is not None and (name in shipped or name.endswith(".toml")) else None
         if own is None and cell.rated_current_A is None:
             reasons[cell.id] = (
                 "plant.toml gives neither rated_current_A nor a technology that potline ships: no twin"
             )
             params.append(None)
-        else:
+            continue
+        try:
             params.append(params_for(own, cell.rated_current_A, cell.n_anodes or None, cell.parameters))
+        except ParamsError as error:
+            raise ParamsError(f"cell {cell.id}: {error}") from error
     return params, reasons

@@ -10,6 +10,7 @@ from msgspec import json
 
 from edge.alarms import Alarm, AlarmEvent
 from edge.config import Config
+from edge.pipeline import cell_params
 from streams.plant_file import Plant
 
 _ROOT = Path(__file__).parent.parent
@@ -66,8 +67,15 @@ def version(paths: Sequence[str], settings: object) -> str:
 
 
 def pipeline_version(plant: Plant, config: Config) -> str:
-    """Version of the whole pipeline's state."""
-    settings = (plant, config.align.frame_s, config.align.lateness_s, config.twin, config.energy)
+    """Version of the whole pipeline's state; constants count, whether of a technology's file or of a calibration."""
+    settings = (
+        plant,
+        cell_params(plant)[0],
+        config.align.frame_s,
+        config.align.lateness_s,
+        config.twin,
+        config.energy,
+    )
     return version(("twin", "models", "streams", "edge"), settings)
 
 

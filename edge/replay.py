@@ -10,6 +10,7 @@ from msgspec import json
 
 from edge.alarm_rules import load_texts
 from edge.alarms import AlarmEvent
+from edge.calibration_file import calibrated
 from edge.config import Config
 from edge.exits import NO_INPUT, OK
 from edge.pipeline import Output, Pipeline
@@ -52,12 +53,15 @@ def replay(
     ------
     HistoryError, PlantError
         When the history cannot be read.
+    ConfigError
+        When the calibration that the configuration names cannot be used.
     """
     if not (history / "plant.toml").is_file():
         say(f"{history}: no plant.toml, so this is not a recorded history")
         return NO_INPUT
     started = time.monotonic()
-    pipeline = Pipeline(load_plant(history / "plant.toml"), config, load_texts())
+    plant = calibrated(load_plant(history / "plant.toml"), config)
+    pipeline = Pipeline(plant, config, load_texts())
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=out) as unfinished:
         figures = _write(history, Path(unfinished), pipeline, speed, started)

@@ -29,7 +29,7 @@ class Cell(Struct, frozen=True, kw_only=True):
     id, line
         Ids as they stand in topics and files.
     technology
-        Name of its technology, or None where the plant does not say.
+        Name of its technology, or path of a file of constants, or None where the plant does not say.
     rated_current_A
         [A], or None where the plant does not say.
     n_anodes, n_shell, n_bars
@@ -271,6 +271,9 @@ def _cell(
     rated_A = entry.rated_current_A if entry.rated_current_A is not None else line.rated_current_A
     if rated_A is not None and not 1e3 <= rated_A <= 1e6:
         raise PlantError(f"{where}: rated_current_A = {rated_A} must lie between 1000 and 1000000 A")
+    # A plant's own set of constants is named from where the plant file lies.
+    if name is not None and name.endswith(".toml"):
+        name = str(path.parent / name)
     # A cell without its technology's sensors need not repeat an empty list of sides.
     sides = _sides(first("shell_sides"), "shell_sides", where) if counts["n_shell"] else ()
     if sides and len(sides) != counts["n_shell"]:
