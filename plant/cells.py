@@ -262,6 +262,8 @@ def settled(technology: Technology, h: Hidden, seed: int) -> State:
         wave_mean_mm2=h.wave_mm**2,
         effect_s=np.zeros(n),
         starved_s=np.full(n, 1e12),
+        quenched_s=np.full(n, -1e12),
+        fed_kg=np.zeros(n),
         boost_V=np.zeros(n),
         held=np.full(n, -1, dtype=np.int64),
         extra=np.full(n, -1, dtype=np.int64),

@@ -71,6 +71,7 @@ def _watch(d: Design, s: State, i: int, t: int, line_A: float, volt_V: float, ou
         s.effect_s[i] += 1.0
         if s.effect_s[i] >= 4.0:
             s.mode[i], s.mode_s[i] = QUENCH, 0.0
+            s.quenched_s[i] = t
             count = enter(out, count, t, i, MODE, float(QUENCH), 0.0, 0.0)
     else:
         s.effect_s[i] = 0.0
@@ -114,7 +115,11 @@ def _shoot(d: Design, h: Hidden, s: State, e: Effects, i: int, t: int, out: Outp
         return count
     s.shot_debt_kg[i] -= d.shot_kg
     zone = s.feeder[i]
-    mass = d.shot_kg * h.shot_factor[i] * (1.0 + 0.1 * normal(s.rng, i)) * e.feed[i, zone]
+    mass = d.shot_kg * h.shot_factor[i] * (1.0 + 0.1 * normal(s.rng, i))
+    # Against an anode effect the crew breaks the crust and feeds by hand, whatever ails the feeders.
+    if mode != QUENCH:
+        mass *= e.feed[i, zone]
+    s.fed_kg[i] += mass
     s.dissolved_kg[i, zone] += 0.4 * mass
     s.melt_J[i] -= 0.4 * mass * _FEED_J_KG
     s.suspended_kg[i, zone] += 0.6 * mass

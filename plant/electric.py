@@ -133,6 +133,7 @@ def _consume(d: Design, h: Hidden, s: State, e: Effects, line_A: float, quality:
             s.sludge_kg[i] += settle - back
             s.dissolved_kg[i, z] += rate + back - used
             dissolving += rate + back
+        s.fed_kg[i] += e.leak_kg_s[i]
         s.alf3_kg[i] -= 0.006 * metal * _ALUMINA_PER_METAL + 1.75e-8 * s.bath_kg[i]
         volt = 0.48 + 1.644 * ce - 0.04
         carbon_mm = _FARADAY_KG_PER_AS * ce * 0.41 / (1570.0 * d.anode_area_m2) * 1000.0

@@ -147,6 +147,7 @@ class Line:
             "ledge_mm": s.ledge_m * 1000.0,
             "alumina_pct": 100.0 * dissolved / s.bath_kg,
             "zone_alumina_pct": 100.0 * s.dissolved_kg * s.dissolved_kg.shape[1] / s.bath_kg[:, None],
+            "alumina_in_kg": s.fed_kg.copy(),
             "alumina_held_kg": dissolved + s.suspended_kg.sum(axis=1) + s.sludge_kg,
             "excess_alf3_pct": 100.0 * s.alf3_kg / s.bath_kg,
             "current_efficiency": s.efficiency.copy(),
@@ -210,6 +211,7 @@ class Line:
             log = true.log
             self._office.read(log[(log[:, 2] == logbook.PROBE) & (log[:, 0] == VISIT_S)], opening)
         self._state.account_J.fill(0.0)
+        self._state.fed_kg.fill(0.0)
         for i, cell in enumerate(self.cell_ids):
             state = PlantEvent(self.start_us, self.start_us, cell, "cell_state", {"state": "NORMAL"})
             mode: dict[str, Attribute] = {"mode": logbook.MODES[int(self._state.mode[i])]}

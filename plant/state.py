@@ -132,6 +132,8 @@ class State(NamedTuple):
     wave_mean_mm2: F
     effect_s: F  # seconds since the control saw an anode effect, 0 without one
     starved_s: F  # since when the leanest zone has been near its limit; far ahead without that
+    quenched_s: F  # when the last one was seen
+    fed_kg: F  # alumina since the start, ordered or not
     boost_V: F  # on top of the set voltage after an outage
     held: I  # anode whose change has been put off, -1 without one
     extra: I  # anode to be changed out of turn, -1 without one

@@ -138,7 +138,8 @@ def test_every_physical_fault_shows_at_full_size_and_not_at_a_trace() -> None:
         start = float(own.second) if where == "change" else 1800.0
         anode = {"change": own.anode + 1, "anode": (own.anode + 10) % 30 + 1}.get(where)
         side = "up" if where in ("side", "half") else None
-        faults.append(Fault(name, own.cell, start, start + 12 * 3600.0, 1.0, anode, side))
+        shape: Shape = "step" if where == "change" else "ramp"
+        faults.append(Fault(name, own.cell, start, start + 12 * 3600.0, 1.0, anode, side, shape))
     assert len({f.cell for f in faults}) == len(kinds)
     line = Line(n_cells=len(kinds), seed=6, start_us=START_US, faults=faults)
     for _ in range(16):

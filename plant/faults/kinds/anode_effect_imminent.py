@@ -15,7 +15,9 @@ class AnodeEffectImminent(Kind):
     spread = 0.10
 
     def act(self, world: World, fault: Fault, strength: float) -> None:
-        """Shorten every shot."""
+        """Shorten every shot, until an anode effect has made the crew fill the bins."""
+        if world.state.quenched_s[fault.cell] > fault.start_s:
+            return
         world.effects.feed[fault.cell] *= 1.0 - (0.35 + 0.6 * strength)
 
     def quantity(self, world: World, fault: Fault) -> float:
