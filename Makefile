@@ -7,7 +7,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
 ARGS ?=
 
-.PHONY: demo test check fmt validate bench-speed bench-replay bench-observer bench-calibration clean
+.PHONY: demo test check fmt validate bench-speed bench-replay bench-observer bench-calibration bench-plant clean
 .DEFAULT_GOAL := demo
 
 # Needs nothing but Python >= 3.11, pip and make: no root, no broker, no database, no torch.
@@ -61,6 +61,9 @@ bench-observer: $(DEV_STAMP)
 # What self-calibration gains on days it has not seen, on simulated lines; about ten minutes.
 bench-calibration: $(DEV_STAMP)
 	$(BIN)/python -m benchmarks.calibration_score $(ARGS)
+# The data card of the simulated line, plant/README.md; about a quarter of an hour. ARGS="--part traces" does one part.
+bench-plant: $(BENCH_STAMP)
+	$(BIN)/python -m benchmarks.plant_card $(ARGS)
 
 $(BENCH_STAMP): $(STAMP) requirements-bench.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-bench.txt

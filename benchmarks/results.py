@@ -11,9 +11,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from benchmarks.plant_table import card
+
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "benchmarks" / "results"
 README = ROOT / "benchmarks" / "README.md"
+#: Where the table of a benchmark stands, if not there.
+PAGES = {"plant": ROOT / "plant" / "README.md"}
 
 Figures = dict[str, Any]
 
@@ -51,8 +55,14 @@ def write(name: str, figures: Figures) -> None:
     """Keep figures as ``results/NAME.json`` and bring their table in the README up to date."""
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    text = README.read_text(encoding="utf-8")
-    README.write_text(placed(text, name, TABLES[name](figures)), encoding="utf-8")
+    page = page_of(name)
+    text = page.read_text(encoding="utf-8")
+    page.write_text(placed(text, name, TABLES[name](figures)), encoding="utf-8")
+
+
+def page_of(name: str) -> Path:
+    """Page on which the table of a benchmark stands."""
+    return PAGES.get(name, README)
 
 
 def placed(text: str, name: str, table: str) -> str:
@@ -163,7 +173,7 @@ def observer_table(figures: Figures) -> str:
 
 
 #: What writes the table of each benchmark.
-TABLES = {"speed": speed_table, "replay": replay_table, "observer": observer_table}
+TABLES = {"speed": speed_table, "replay": replay_table, "observer": observer_table, "plant": card}
 
 
 def _where(figures: Figures) -> str:

@@ -81,15 +81,27 @@ def _parser() -> argparse.ArgumentParser:
         help="stop when nothing has arrived for S seconds, closing all frames",
     )
 
-    simulate = command("simulate", _simulate, "a recorded history with labels")
-    simulate.add_argument("--out", type=Path, required=True, metavar="DIR")
+    simulate = command("simulate", _simulate, "a recorded history with labels, or a live line on a broker")
+    target = simulate.add_mutually_exclusive_group(required=True)
+    target.add_argument("--out", type=Path, metavar="DIR", help="write a history here")
+    target.add_argument("--mqtt", type=_host_port, metavar="HOST:PORT", help="publish live to this broker")
     simulate.add_argument("--cells", type=_count(1, 1000), default=24)
     simulate.add_argument("--days", type=_positive, default=1.0)
     simulate.add_argument("--seed", type=int, default=1)
-    simulate.add_argument("--faults", choices=("enriched", "natural", "none"), default="natural")
-    simulate.add_argument("--technology", default="P300")
+    simulate.add_argument(
+        "--faults",
+        choices=("enriched", "natural", "shift", "none"),
+        default="natural",
+        help="which set (default natural); none is a perfect plant",
+    )
+    simulate.add_argument(
+        "--technology", default="P300", help="P180, P300, P500 or a TOML file of one's own (default P300)"
+    )
     simulate.add_argument(
         "--interval", type=_positive, default=1.0, help="seconds between rows of a cell (default 1)"
+    )
+    simulate.add_argument(
+        "--speed", type=_positive, default=1.0, help="with --mqtt: plant seconds a second (default 1)"
     )
 
     replay = command("replay", _replay, "a history through the same code as live")
@@ -125,6 +137,13 @@ def _count(low: int, high: int) -> Callable[[str], int]:
         return value
 
     return integer
+
+
+def _host_port(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise argparse.ArgumentTypeError(f"{text} is not HOST:PORT")
+    return host, int(port)
 
 
 def _speed(text: str) -> float | None:
@@ -173,24 +192,23 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _simulate(arguments: argparse.Namespace) -> int:
-    from plant.history import simulate
-    from plant.technology import TECHNOLOGIES
+    from edge.simulate import live, record
+    from plant.technology import TechnologyError
+    from streams.broker import Unavailable
 
-    if arguments.technology not in TECHNOLOGIES:
-        return _fail(USAGE, f"--technology {arguments.technology}: one of {', '.join(sorted(TECHNOLOGIES))}")
     try:
-        simulate(
-            arguments.out,
-            n_cells=arguments.cells,
-            days=arguments.days,
-            seed=arguments.seed,
-            faults=arguments.faults,
-            technology=arguments.technology,
-            interval_s=arguments.interval,
-        )
+        if arguments.mqtt is None:
+            record(arguments, sys.stderr)
+        else:
+            live(arguments, print)
+    except TechnologyError as error:
+        return _fail(USAGE, f"--technology {error}")
+    except Unavailable as error:
+        return _fail(UNAVAILABLE, error)
     except (ValueError, FileExistsError) as error:
         return _fail(FAILURE, error)
-    print(f"{arguments.out}: {arguments.cells} cells, {arguments.days:g} days")
+    if arguments.mqtt is None:
+        print(f"{arguments.out}: {arguments.cells} cells, {arguments.days:g} days")
     return OK
 
 

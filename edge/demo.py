@@ -11,17 +11,16 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from msgspec import json
-
 from edge.app import Gateway, Simulated
 from edge.broker import Broker
 from edge.clock import Clock
 from edge.config import AlignConfig, Config, ConsoleConfig, MqttConfig
 from edge.exits import FAILURE, OK
+from edge.simulate import publish
 from edge.summary import summary_line
 from plant.faults import demo_faults
 from plant.line import Line
-from plant.publish import plant_toml, scans
+from plant.publish import plant_toml
 from streams import mqtt
 from streams.plant_file import load_plant
 
@@ -176,13 +175,13 @@ class _Source:
         began = time.monotonic()
         interval_s = max(1.0, round(self._clock.speed / _SCANS_A_SECOND))
         self._publisher.wait_connected(_CONNECT_S)
-        for message in scans(self._line, interval_s):
-            ahead_s = (message.time_us - self._clock.now_us()) / 1e6 / self._clock.speed
-            if self._stop.wait(max(0.0, ahead_s)):
-                return
-            if self._duration_s is not None and time.monotonic() - began >= self._duration_s:
-                break
-            self._publisher.publish(message.topic, json.encode(message.payload))
+
+        def going(_time_us: int) -> bool:
+            return self._duration_s is None or time.monotonic() - began < self._duration_s
+
+        publish(self._line, self._publisher, self._clock, interval_s, going, self._stop.wait)
+        if self._stop.is_set():
+            return
         self._publisher.wait_all()
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from plant.electric import FREEZE_MM, SETTING_MM, change_second
+from plant.operations import FREEZE_MM, SETTING_MM, change_second
 from plant.state import Design, F, Hidden, State
 from plant.technology import Technology
 from plant.thermal import contact_share, liquidus, shell_flux
@@ -97,6 +97,7 @@ def hidden(technology: Technology, n_cells: int, seed: int) -> Hidden:
     area = technology.perimeter_m * (_BATH_HEIGHT_M + _METAL_HEIGHT_M) * share / counts
     stride = next(s for s in (7, 11, 13, 5, 1) if np.gcd(s, anodes) == 1)
     order = (rng.integers(anodes, size=(n, 1)) + stride * np.arange(anodes)[None, :]) % anodes
+    along = np.arange(anodes, dtype=np.int64) % (anodes // 2)
     draft = Hidden(
         change_phase_s=(d.change_interval_s - LAST_CHANGE_S + place * d.change_interval_s / n)
         % d.change_interval_s,
@@ -117,6 +118,8 @@ def hidden(technology: Technology, n_cells: int, seed: int) -> Hidden:
         cover=np.ones(n),
         ledge_W_mK=ledge_W_mK,
         gas_rise_C=rng.uniform(80.0, 105.0, n),
+        zone=along * technology.n_feeders // (anodes // 2),
+        lever=2.0 * along / (anodes // 2) - 1.0,
         order=order.astype(np.int64),
         anode_ohm=0.32
         * anodes
@@ -129,6 +132,8 @@ def hidden(technology: Technology, n_cells: int, seed: int) -> Hidden:
         air_rise_C=rise_C,
         side=side,
         exposure=np.array([_exposure(side, k) for k in range(segments)]),
+        critical_pct=rng.uniform(1.58, 1.74, n),
+        film_V=rng.uniform(16.0, 36.0, n),
     )
     cover = np.array([_cover_for(d, draft, i, anodes) for i in range(n)])
     return draft._replace(cover=cover)
@@ -201,6 +206,7 @@ def settled(technology: Technology, h: Hidden, seed: int) -> State:
     alumina = rng.uniform(2.2, 2.7, (n, 1)) * np.ones((1, zones))
     return State(
         rng=rng.integers(1, 2**62, n).astype(np.uint64),
+        account_J=np.zeros((n, 6)),
         energy_kWh=np.array([0.0, 0.0, 0.0]),
         current_A=contact * d.current_A / contact.sum(axis=1, keepdims=True),
         height_mm=height,
@@ -215,10 +221,13 @@ def settled(technology: Technology, h: Hidden, seed: int) -> State:
         slope_S=np.ones((n, anodes)),
         dissolved_kg=alumina * d.bath_kg / 100.0 / zones,
         suspended_kg=np.full((n, zones), 12.0 / zones),
-        zone_V=np.full((n, zones), 1.8),
+        zone_V=np.full((n, zones), 1.23),
         zone_ohm=np.full((n, zones), 0.14 * anodes / d.current_A),
+        zone_A=np.full((n, zones), d.current_A / zones),
+        film=np.zeros((n, zones)),
         ledge_m=ledge,
         wall_C=walls,
+        cover=np.ones((n, 2)),
         beam_mm=beam,
         beam_V=np.zeros(n),
         metal_kg=metal_kg,
@@ -232,7 +241,7 @@ def settled(technology: Technology, h: Hidden, seed: int) -> State:
         cathode_C=np.array([_cathode_C(d, h, i) for i in range(n)]),
         gas_C=25.0 + h.gas_rise_C * h.cover,
         efficiency=h.efficiency.copy(),
-        kappa_S_m=np.full(n, 218.0),
+        kappa_S_m=np.full(n, 213.0),
         melt_J=np.zeros(n),
         mode=rng.integers(1, 3, n),
         mode_s=np.floor(rng.uniform(0.0, 1300.0, n)),
@@ -250,6 +259,16 @@ def settled(technology: Technology, h: Hidden, seed: int) -> State:
         seen_alf3_pct=h.target_alf3_pct.copy(),
         wave_mm=np.zeros(n),
         wave_rate=np.zeros(n),
+        wave_mean_mm2=h.wave_mm**2,
+        effect_s=np.zeros(n),
+        starved_s=np.full(n, 1e12),
+        quenched_s=np.full(n, -1e12),
+        fed_kg=np.zeros(n),
+        boost_V=np.zeros(n),
+        held=np.full(n, -1, dtype=np.int64),
+        extra=np.full(n, -1, dtype=np.int64),
+        iron_kg=metal_kg * 8.0e-4 * rng.uniform(0.9, 1.2, n),
+        silicon_kg=metal_kg * 3.5e-4 * rng.uniform(0.9, 1.2, n),
     )
 
 
@@ -321,5 +340,5 @@ def _gap_for(d: Design, h: Hidden) -> F:
     """Anode-cathode distance [mm] at which a cell stands near its set voltage."""
     fixed = 1.84 + 0.14 + 0.31 + d.current_A * (h.cathode_ohm + d.external_ohm) + h.offset_V
     anodes = h.anode_ohm.shape[1]
-    bath_V_per_mm = d.current_A / anodes / (218.0 * d.anode_area_m2 * 1.12) / 1000.0
+    bath_V_per_mm = d.current_A / anodes / (213.0 * d.anode_area_m2 * 1.12) / 1000.0
     return 4.0 + (h.target_V - fixed) / bath_V_per_mm * 0.96

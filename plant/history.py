@@ -1,6 +1,7 @@
 """Writes a recorded history of the simulated line, with labels."""
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from plant.faults import Label, Plan, plan_faults
+from plant.delivery import Delivery
+from plant.faults import Label, Plan
 from plant.line import LINE, Chunk, Line, PlantCounter, PlantEvent, PlantSample
 from plant.publish import plant_toml, stagger_us
+from plant.scenario import scenario
 from plant.state import F
+from plant.supply import Outage
+from plant.technology import Technology
 from twin.signals import column
 
 F32 = NDArray[np.float32]
@@ -20,6 +25,8 @@ _BLOCK_S = 1800
 _FILE_S = 21600
 _ANODE_S = 10
 _SLOW_S = 60
+#: Column of ``_rows`` of which single values get lost.
+_VOLTAGE = 1
 _TIME = pa.timestamp("us", tz="UTC")
 
 
@@ -30,9 +37,11 @@ def simulate(
     days: float,
     seed: int,
     faults: Plan = "enriched",
-    technology: str = "P300",
+    technology: str | Technology = "P300",
     interval_s: float = 1.0,
     start_us: int = 1_767_225_600_000_000,
+    outages: Sequence[Outage] = (),
+    progress: Callable[[float], None] | None = None,
 ) -> None:
     """Write a history folder: plant, readings in files of six hours, samples, events, counters and labels.
 
@@ -43,14 +52,19 @@ def simulate(
     n_cells, days, seed
         Size, length [d] and what decides every draw.
     faults
-        How many faults: see ``plant.faults.plan_faults``.
+        Which set: see ``plant.scenario.scenario``. With ``none`` nothing goes wrong at all, not even in the
+        plant's paperwork and network.
     technology
-        A key of ``plant.technology.TECHNOLOGIES``.
+        A key of ``plant.technology.TECHNOLOGIES``, or a design of one's own.
     interval_s
         Time between two rows of a cell [s], whole seconds. Anode currents stand in rows every 10 s,
         shell, duct gas, air and beam every minute (or in every row if that is slower); NaN in between.
     start_us
         First second, UTC microseconds.
+    outages
+        Besides those of the set.
+    progress
+        Told which share is done, now and then.
 
     Raises
     ------
@@ -67,8 +81,16 @@ def simulate(
     readings.mkdir(parents=True, exist_ok=True)
     if any(readings.iterdir()):
         raise FileExistsError(f"{readings} already holds readings; give an empty folder")
-    planned = plan_faults(faults, n_cells=n_cells, days=days, seed=seed, technology=technology)
-    line = Line(n_cells=n_cells, seed=seed, start_us=start_us, technology=technology, faults=planned)
+    line = scenario(
+        faults,
+        n_cells=n_cells,
+        days=days,
+        seed=seed,
+        start_us=start_us,
+        technology=technology,
+        outages=outages,
+    )
+    delivery = Delivery(n_cells, seed, perfect=faults == "none")
     (out / "plant.toml").write_text(plant_toml(line), encoding="utf-8")
     events: list[PlantEvent] = []
     samples: list[PlantSample] = []
@@ -81,11 +103,13 @@ def simulate(
             end = min(done + _FILE_S, total)
             while done < end:
                 chunk = line.advance(min(_BLOCK_S, end - done))
-                writer.write_table(_rows(line, chunk, schema, done, step))
+                writer.write_table(_rows(line, chunk, schema, done, step, delivery))
                 events += chunk.events
                 samples += chunk.samples
                 counters += chunk.counters
                 done += chunk.time_us.shape[0]
+                if progress is not None:
+                    progress(done / total)
     _write(out / "events.parquet", _events(events))
     _write(out / "samples.parquet", _samples(samples))
     _write(out / "counters.parquet", _counters(counters))
@@ -104,13 +128,13 @@ def _schema(line: Line) -> object:
     return pa.schema(fields + [pa.field(name, pa.float32()) for name in names])
 
 
-def _rows(line: Line, chunk: Chunk, schema: object, first_s: int, step: int) -> object:
+def _rows(line: Line, chunk: Chunk, schema: object, first_s: int, step: int, delivery: Delivery) -> object:
     second = first_s + np.arange(chunk.time_us.shape[0])
     keep = np.flatnonzero(second % step == 0)
     second, n = second[keep], line.n_cells
     slow = second % max(_SLOW_S, step) < step
     fast = second % max(_ANODE_S, step) < step
-    time = (chunk.time_us[keep][:, None] + stagger_us(n)[None, :]).ravel()
+    time = (chunk.time_us[keep][:, None] + stagger_us(n)[None, :] - delivery.skew_us[None, :]).ravel()
     codes = np.tile(np.arange(n, dtype=np.int16), keep.shape[0])
     whole = np.ones((1, n))
     columns: list[F | F32] = [
@@ -125,13 +149,18 @@ def _rows(line: Line, chunk: Chunk, schema: object, first_s: int, step: int) -> 
     columns += [anodes[:, :, j] for j in range(anodes.shape[2])]
     columns += [shells[:, :, k] for k in range(shells.shape[2])]
     silent = np.isnan(chunk.cell_voltage_V[keep]).ravel()
+    delivered = delivery.deliver(silent.shape[0], step)
+    sent = delivered.row[~silent[delivered.row]]
     arrays: list[object] = [
-        pa.array(time).cast(_TIME),
-        pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(line.cell_ids)),
+        pa.array(time[sent]).cast(_TIME),
+        pa.DictionaryArray.from_arrays(pa.array(codes[sent]), pa.array(line.cell_ids)),
     ]
-    arrays += [pa.array(values.astype(np.float32).ravel()) for values in columns]
-    table = pa.Table.from_arrays(arrays, schema=schema)
-    return table.filter(pa.array(~silent)) if silent.any() else table
+    for k, values in enumerate(columns):
+        flat = values.astype(np.float32).ravel()
+        if k == _VOLTAGE:
+            flat[delivered.lost] = np.nan
+        arrays.append(pa.array(flat[sent]))
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def _only(values: F | F32, rows: NDArray[np.bool_]) -> F32:

@@ -1,6 +1,10 @@
 """The cell designs that the simulated plant can be built of."""
 
-from typing import NamedTuple
+import tomllib
+from pathlib import Path
+from typing import NamedTuple, get_type_hints
+
+from twin.signals import SIDES
 
 
 class Technology(NamedTuple):
@@ -103,3 +107,74 @@ _P500 = _P300._replace(
 
 #: Designs by name; areas and masses grow with the current.
 TECHNOLOGIES: dict[str, Technology] = {t.name: t for t in (_P180, _P300, _P500)}
+
+
+def named(technology: str | Technology) -> Technology:
+    """Give a design by its name; a design is given back as it is.
+
+    Parameters
+    ----------
+    technology
+        A key of ``TECHNOLOGIES``, or a design.
+
+    Raises
+    ------
+    ValueError
+        If there is no design of that name.
+    """
+    if isinstance(technology, Technology):
+        return technology
+    if technology not in TECHNOLOGIES:
+        raise ValueError(f"technology {technology!r} is not one of {', '.join(sorted(TECHNOLOGIES))}")
+    return TECHNOLOGIES[technology]
+
+
+class TechnologyError(ValueError):
+    """A file that no cell can be built from; says which key and what is possible."""
+
+
+def load_technology(path: Path) -> Technology:
+    """Read a design of one's own: the fields of ``Technology`` as keys, missing ones from ``like``.
+
+    Parameters
+    ----------
+    path
+        TOML with ``name``, and ``like`` (a key of ``TECHNOLOGIES``, P300 without it).
+
+    Raises
+    ------
+    TechnologyError
+        If the file is no TOML, or a key is unknown, of the wrong type or impossible.
+    """
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise TechnologyError(f"{path}: {error}") from error
+    like = given.pop("like", "P300")
+    if like not in TECHNOLOGIES:
+        raise TechnologyError(f"{path}: like = {like!r} is not one of {', '.join(sorted(TECHNOLOGIES))}")
+    kinds = get_type_hints(Technology)
+    for key, value in given.items():
+        if key not in kinds:
+            raise TechnologyError(f"{path}: {key} is not one of {', '.join(Technology._fields)}")
+        if key == "shell_sides":
+            if not isinstance(value, list) or not value or not set(value) <= set(SIDES):
+                raise TechnologyError(f"{path}: shell_sides must be a list of {', '.join(SIDES)}")
+            given[key] = tuple(value)
+        elif kinds[key] is str:
+            if not isinstance(value, str) or not value.isidentifier():
+                raise TechnologyError(f"{path}: {key} must be a word of letters and digits")
+        elif isinstance(value, bool) or not isinstance(value, int | (int if kinds[key] is int else float)):
+            raise TechnologyError(f"{path}: {key} must be {'a whole' if kinds[key] is int else 'a'} number")
+        elif value <= 0:
+            raise TechnologyError(f"{path}: {key} = {value} must be above 0")
+    if "name" not in given:
+        raise TechnologyError(f"{path}: name is missing")
+    made = TECHNOLOGIES[like]._replace(**given)
+    if made.n_anodes < 4 or made.n_anodes % 2 or made.n_shell != len(made.shell_sides):
+        raise TechnologyError(
+            f"{path}: n_anodes must be even, at least 4, and n_shell the length of shell_sides"
+        )
+    if not {"up", "down"} <= set(made.shell_sides):
+        raise TechnologyError(f"{path}: shell_sides must have an up and a down")
+    return made

@@ -1,21 +1,12 @@
-"""Compiled heat and material balance: bath chemistry, ledge and walls, anodes, melt; one call is ten seconds.
-
-No kernel here calls one of another file: Numba's cache would not see a change there.
-"""
+"""Compiled heat and material balance: bath chemistry, ledge and walls, anodes, cover, melt; one call is ten seconds."""
 
 import numpy as np
-from numba import njit
 
-from plant.state import Design, Faults, Hidden, State
+from plant.jit import kernel
+from plant.state import BOTTOM, SIDE, SUPPLIED, TOP, ZERO_C, Design, Effects, Hidden, State
 
-_compiled = njit(cache=True, nogil=True)
-
-#: Physical faults, ``Faults.kind``.
-SLOW_PICKUP, THIN_LEDGE = range(2)
 #: Step [s].
 THERMAL_S = 10
-#: In ``Faults.reference`` and ``observable_s``: not yet.
-NOT_YET_S = -1e12
 
 _FREEZE_SPREAD_MM = 15.0
 _FREEZE_MM_H = 5.5
@@ -26,11 +17,11 @@ _METAL_J_KGK = 1180.0
 _WALL_J_M2K = 0.7e5
 _STEEL_J_M2K = 4.5e4
 _CATHODE_J_K_PER_A = 105.0
-_PICKUP_SIGMA = 0.10
-_SHELL_SIGMA_C = 2.5
+_ALUMINA_J_KG = 2.25e6
+_COVER_S = 12 * 3600.0
 
 
-@_compiled
+@kernel
 def liquidus(alf3_pct: float, caf2_pct: float, alumina_pct: float) -> float:
     """Liquidus [degC] by the quadratic fit of J. Min. Metall. B (2014), without LiF and KF.
 
@@ -45,7 +36,7 @@ def liquidus(alf3_pct: float, caf2_pct: float, alumina_pct: float) -> float:
     )
 
 
-@_compiled
+@kernel
 def shell_flux(shell_C: float, air_C: float) -> float:
     """Heat flux from a vertical steel wall [W/m2]: natural convection, radiation (emissivity 0.85).
 
@@ -59,7 +50,7 @@ def shell_flux(shell_C: float, air_C: float) -> float:
     return 1.31 * rise ** (4.0 / 3.0) + 0.85 * 5.670e-8 * (hot**4 - cold**4)
 
 
-@_compiled
+@kernel
 def contact_share(melted_mm: float, freeze_mm: float) -> float:
     """Share of an anode's face that conducts when the freeze under it has an uneven thickness.
 
@@ -73,7 +64,7 @@ def contact_share(melted_mm: float, freeze_mm: float) -> float:
     return 0.035 + 0.965 / (1.0 + np.exp(-1.7 * (melted_mm - freeze_mm) / _FREEZE_SPREAD_MM))
 
 
-@_compiled
+@kernel
 def _zones(d: Design, s: State, i: int) -> None:
     """Reversible voltage, overvoltage and bubble resistance of each bath zone."""
     zones = s.dissolved_kg.shape[1]
@@ -85,36 +76,24 @@ def _zones(d: Design, s: State, i: int) -> None:
         alumina += 100.0 * s.dissolved_kg[i, z] / s.bath_kg[i]
         floating += 100.0 * s.suspended_kg[i, z] / s.bath_kg[i]
     s.liquidus_C[i] = liquidus(alf3, caf2, alumina)
-    soda = 0.6 * (100.0 - alf3 - alumina - caf2)
-    ratio = 0.5 * (soda / 41.99) / ((alf3 + soda / 1.5) / 83.98)
-    log_kappa = 1.9362 + 0.3092 * ratio - 0.004132 * caf2 - 0.01755 * alumina - 1751.1 / kelvin
+    # Hives, Thonstad, Sterten and Fellner, Met. Trans. B 27 (1996) 255, without MgF2, KF and LiF.
+    log_kappa = 1.977 - 0.0200 * alumina - 0.0131 * alf3 - 0.0060 * caf2 - 1204.3 / kelvin
     s.kappa_S_m[i] = 100.0 * np.exp(log_kappa) * (1.0 - 0.015 * floating)
     for z in range(zones):
         o = max(100.0 * s.dissolved_kg[i, z] * zones / s.bath_kg[i], 1.62)
         reversible = 1.896 - 0.000572 * kelvin - 0.0177 * 1.8 * np.log(o / 8.2)
-        s.zone_V[i, z] = reversible + 0.57 - 0.045 * np.log(o / 2.5)
+        s.zone_V[i, z] = reversible - 0.045 * np.log(o / 2.5)
         s.zone_ohm[i, z] = (0.085 + 0.055 / (o - 1.5)) / (d.current_A / s.current_A.shape[1])
 
 
-@_compiled
-def _severity(faults: Faults, kind: int, i: int, place: int, t: int) -> float:
-    """Severity of the active fault at one place, growing over ten minutes."""
-    for f in range(faults.kind.shape[0]):
-        here = faults.cell[f] == i and faults.kind[f] == kind and faults.place[f] == place
-        if here and faults.start_s[f] <= t < faults.end_s[f]:
-            return faults.severity[f] * min((t - faults.start_s[f]) / 600.0, 1.0)
-    return 0.0
-
-
-@_compiled
-def _walls(d: Design, h: Hidden, s: State, i: int, air_C: float, faults: Faults, t: int) -> float:
+@kernel
+def _walls(h: Hidden, s: State, e: Effects, i: int, air_C: float, wind: float) -> float:
     """Ten seconds of ledge and wall; returns the heat that the bath gave to the ledge [W]."""
     heat_W = 0.0
     superheat = s.bath_C[i] - s.liquidus_C[i]
     for k in range(s.ledge_m.shape[1]):
-        washed = _severity(faults, THIN_LEDGE, i, h.side[k], t) * h.exposure[k]
-        film = h.film_W_m2K[i, k] * (1.0 + 3.0 * washed)
-        wall = h.wall_m2K_W[i, k]
+        film = h.film_W_m2K[i, k] * e.film[i, k]
+        wall = h.wall_m2K_W[i, k] * e.wall[i, k]
         ledge = s.ledge_m[i, k]
         face_C = s.liquidus_C[i]
         given = film * superheat
@@ -130,7 +109,8 @@ def _walls(d: Design, h: Hidden, s: State, i: int, air_C: float, faults: Faults,
         inner = (s.wall_C[i, k, 0] - s.wall_C[i, k, 1]) / (0.5 * wall)
         outer = (s.wall_C[i, k, 1] - s.wall_C[i, k, 2]) / (0.25 * wall)
         ratio = h.outer_ratio[i, k]
-        lost = ratio * shell_flux(s.wall_C[i, k, 2], air_C + h.air_rise_C[i, k])
+        lost = ratio * wind * shell_flux(s.wall_C[i, k, 2], air_C + h.air_rise_C[i, k])
+        s.account_J[i, SIDE] += lost * h.ledge_area_m2[i, k] * THERMAL_S
         s.wall_C[i, k, 0] += (taken - inner) * THERMAL_S / _WALL_J_M2K
         s.wall_C[i, k, 1] += (inner - outer) * THERMAL_S / _WALL_J_M2K
         s.wall_C[i, k, 2] += (outer - lost) * THERMAL_S / (_STEEL_J_M2K * ratio)
@@ -138,108 +118,146 @@ def _walls(d: Design, h: Hidden, s: State, i: int, air_C: float, faults: Faults,
     return heat_W
 
 
-@_compiled
-def _anodes(d: Design, h: Hidden, s: State, i: int, faults: Faults, t: int) -> float:
+@kernel
+def _anodes(d: Design, h: Hidden, s: State, e: Effects, i: int) -> float:
     """Ten seconds of anode blocks and the freeze under new ones; returns the heat they drew [W]."""
     heat_W = 0.0
+    n_anodes = s.current_A.shape[1]
     superheat = max(s.bath_C[i] - s.liquidus_C[i], 0.0)
-    for j in range(s.current_A.shape[1]):
+    for j in range(n_anodes):
         rate = _FREEZE_MM_H / 3600.0 * THERMAL_S * (0.25 + 0.75 * superheat / 9.0)
         rate *= 0.5 + 0.5 * min(s.anode_C[i, j] / 600.0, 1.2)
         if s.melted_mm[i, j] < 200.0:
-            s.melted_mm[i, j] += rate * (1.0 - 0.82 * _severity(faults, SLOW_PICKUP, i, j, t))
+            s.melted_mm[i, j] += rate * e.melt[i, j]
             s.healthy_mm[i, j] += rate
             before = s.contact[i, j]
             s.contact[i, j] = contact_share(s.melted_mm[i, j], s.freeze_mm[i, j])
             latent = (s.contact[i, j] - before) * d.anode_area_m2 * s.freeze_mm[i, j] / 1000.0 * _LEDGE_KG_M3
             heat_W += latent * _FUSION_J_KG / THERMAL_S
         s.anode_ohm[i, j] = h.anode_ohm[i, j] * (0.5 + 0.7 * s.height_mm[i, j] / d.anode_height_mm)
-        mass_kg = 1570.0 * d.anode_area_m2 * s.height_mm[i, j] / 1000.0
         drawn = d.bath_to_anode_W_K * (s.bath_C[i] - s.anode_C[i, j])
         amp = s.current_A[i, j]
         made = amp * amp * s.anode_ohm[i, j]
-        top = d.anode_to_top_W_K * h.cover[i] * (s.anode_C[i, j] - 100.0)
-        s.anode_C[i, j] += (drawn + made - top) * THERMAL_S / (1600.0 * mass_kg + 2.5e5)
+        place = 0 if j < n_anodes // 2 else 1
+        cover = h.cover[i] * s.cover[i, place] * e.cover[i, place]
+        top = d.anode_to_top_W_K * cover * (s.anode_C[i, j] - 100.0)
+        s.anode_C[i, j] += (drawn + made - top) * THERMAL_S / anode_capacity(d, s.height_mm[i, j])
+        s.account_J[i, TOP] += top * THERMAL_S
         heat_W += drawn
     return heat_W
 
 
-@_compiled
-def _heat(d: Design, h: Hidden, s: State, i: int, amp: float, air_C: float, faults: Faults, t: int) -> None:
-    """Ten seconds of the melt; below the liquidus it freezes in the bulk instead of cooling."""
-    _zones(d, s, i)
-    lost_W = _walls(d, h, s, i, air_C, faults, t) + _anodes(d, h, s, i, faults, t)
-    lost_W += d.crust_W_K * h.cover[i] * (s.bath_C[i] - 100.0)
-    to_cathode = d.cathode_W_K * (s.bath_C[i] - s.cathode_C[i])
-    made = amp * amp * h.cathode_ohm[i]
-    bottom = d.bottom_W_K * (s.cathode_C[i] - air_C - 30.0)
-    s.cathode_C[i] += (to_cathode + made - bottom) * THERMAL_S / (_CATHODE_J_K_PER_A * d.current_A)
-    capacity = s.bath_kg[i] * _BATH_J_KGK + s.metal_kg[i] * _METAL_J_KGK
-    s.bath_C[i] += (s.melt_J[i] - (lost_W + to_cathode) * THERMAL_S) / capacity
-    s.melt_J[i] = 0.0
+@kernel
+def anode_capacity(d: Design, height_mm: float) -> float:
+    """Heat capacity of one anode with yoke and stubs [J/K].
+
+    Parameters
+    ----------
+    d
+        Line.
+    height_mm
+        Of the carbon block [mm].
+    """
+    return 1600.0 * 1570.0 * d.anode_area_m2 * height_mm / 1000.0 + 2.5e5
+
+
+@kernel
+def _cover(d: Design, h: Hidden, s: State, e: Effects, i: int) -> tuple[float, float]:
+    """Ten seconds of cover, which crusts over and wears; returns heat through the crust [W] and mean factor."""
+    heat_W, mean = 0.0, 0.0
+    for place in range(2):
+        s.cover[i, place] += (1.02 - s.cover[i, place]) * THERMAL_S / _COVER_S
+        cover = h.cover[i] * s.cover[i, place] * e.cover[i, place]
+        heat_W += 0.5 * d.crust_W_K * cover * (s.bath_C[i] - 100.0)
+        mean += 0.5 * cover
+    return heat_W, mean
+
+
+@kernel
+def _freeze(s: State, i: int, capacity: float) -> None:
+    """Let bath freeze in the bulk rather than cool below its liquidus, and melt again before it warms."""
     floor_C = s.liquidus_C[i] - 1.0
     if s.bath_C[i] < floor_C:
-        frozen = min((floor_C - s.bath_C[i]) * capacity / _FUSION_J_KG, 5.0 * THERMAL_S)
+        frozen = min((floor_C - s.bath_C[i]) * capacity / _FUSION_J_KG, 5.0 * THERMAL_S, 0.02 * s.bath_kg[i])
     else:
         frozen = -min((s.bath_C[i] - floor_C) * capacity / _FUSION_J_KG, s.bulk_frozen_kg[i])
     s.bulk_frozen_kg[i] += frozen
     s.bath_kg[i] -= frozen
     s.bath_C[i] += frozen * _FUSION_J_KG / capacity
+
+
+@kernel
+def _heat(
+    d: Design, h: Hidden, s: State, e: Effects, i: int, amp: float, air_C: float, wind: float, t: int
+) -> None:
+    """Ten seconds of the melt; below the liquidus it freezes in the bulk instead of cooling."""
+    _zones(d, s, i)
+    crust_W, cover = _cover(d, h, s, e, i)
+    lost_W = _walls(h, s, e, i, air_C, wind) + _anodes(d, h, s, e, i) + crust_W
+    to_cathode = d.cathode_W_K * (s.bath_C[i] - s.cathode_C[i])
+    made = amp * amp * h.cathode_ohm[i] * (1.0 + s.sludge_kg[i] / 2500.0)
+    bottom = d.bottom_W_K * e.bottom[i] * (s.cathode_C[i] - air_C - 30.0)
+    s.cathode_C[i] += (to_cathode + made - bottom) * THERMAL_S / (_CATHODE_J_K_PER_A * d.current_A)
+    capacity = s.bath_kg[i] * _BATH_J_KGK + s.metal_kg[i] * _METAL_J_KGK
+    s.bath_C[i] += (s.melt_J[i] - (lost_W + to_cathode) * THERMAL_S) / capacity
+    s.melt_J[i] = 0.0
+    _freeze(s, i, capacity)
+    s.account_J[i, SUPPLIED] += made * THERMAL_S
+    s.account_J[i, TOP] += crust_W * THERMAL_S
+    s.account_J[i, BOTTOM] += bottom * THERMAL_S
     superheat = s.bath_C[i] - s.liquidus_C[i]
-    sought = h.efficiency[i] - 0.0015 * (superheat - 9.0) - 0.0005 * (s.bath_C[i] - 962.0)
-    s.efficiency[i] += (min(max(sought, 0.8), 0.97) - s.efficiency[i]) / 60.0
-    gas = air_C + h.gas_rise_C[i] * h.cover[i]
+    sought = h.efficiency[i] - 0.0015 * (superheat - 9.0) - 0.0005 * (s.bath_C[i] - 962.0) - e.efficiency[i]
+    s.efficiency[i] += (min(max(sought, 0.75), 0.97) - s.efficiency[i]) / 60.0
+    gas = air_C + h.gas_rise_C[i] * cover * (0.6 + 0.4 * amp / d.current_A)
     if t < s.quiet_until_s[i]:
         gas -= 22.0
     s.gas_C[i] += (gas - s.gas_C[i]) / 30.0
 
 
-@_compiled
-def _deviation(h: Hidden, s: State, faults: Faults, f: int) -> float:
-    """True deviation that a fault has made, in standard deviations of normal spread."""
-    i, place = int(faults.cell[f]), int(faults.place[f])
-    if faults.kind[f] == SLOW_PICKUP:
-        normal = contact_share(s.healthy_mm[i, place], s.freeze_mm[i, place])
-        return (normal - s.contact[i, place]) / _PICKUP_SIGMA
-    here, other, n_other = 0.0, 0.0, 0
-    for k in range(h.side.shape[0]):
-        if h.side[k] == place and h.exposure[k] == 1.0:
-            here = s.wall_C[i, k, 2]
-        elif h.side[k] != place:
-            other += s.wall_C[i, k, 2]
-            n_other += 1
-    contrast = here - other / n_other
-    if faults.reference[f] <= NOT_YET_S:
-        faults.reference[f] = contrast
-    return (contrast - faults.reference[f]) / _SHELL_SIGMA_C
-
-
-@_compiled
-def _observe(h: Hidden, s: State, faults: Faults, t: int) -> None:
-    """Note when a fault first leaves normal spread (2 sigma), and until when it has not come back."""
-    for f in range(faults.kind.shape[0]):
-        seen = faults.observable_s[f] > NOT_YET_S
-        active = faults.start_s[f] <= t < faults.end_s[f]
-        if not active and not (seen and faults.cleared_s[f] >= t - THERMAL_S):
-            continue
-        beyond = _deviation(h, s, faults, f) > 2.0
-        if beyond and not seen:
-            faults.observable_s[f] = t
-        if active or beyond:
-            faults.cleared_s[f] = t
-
-
-@_compiled
-def thermal_step(d: Design, h: Hidden, s: State, faults: Faults, line_A: float, air_C: float, t: int) -> None:
+@kernel
+def thermal_step(
+    d: Design, h: Hidden, s: State, e: Effects, line_A: float, air_C: float, wind: float, t: int
+) -> None:
     """Advance the slow states of all cells by ``THERMAL_S``.
 
     Parameters
     ----------
+    d, h, s, e
+        Line, cells, state and effects of faults.
     line_A, air_C
         Line current [A] and air of the potroom [degC].
+    wind
+        Heat that moving air takes from the shells over that of still air.
     t
         Second, counted from the start of the record.
     """
     for i in range(h.target_V.shape[0]):
-        _heat(d, h, s, i, line_A, air_C, faults, t)
-    _observe(h, s, faults, t)
+        _heat(d, h, s, e, i, line_A, air_C, wind, t)
+
+
+@kernel
+def stored_heat(d: Design, h: Hidden, s: State, i: int) -> float:
+    """Heat in a cell, melt, frozen bath, walls, cathode, anodes and dissolved alumina together [J].
+
+    Parameters
+    ----------
+    d, h, s
+        Line, cells and state.
+    i
+        Cell.
+    """
+    total = (s.bath_kg[i] * _BATH_J_KGK + s.metal_kg[i] * _METAL_J_KGK) * (s.bath_C[i] - ZERO_C) + s.melt_J[i]
+    total -= _FUSION_J_KG * s.bulk_frozen_kg[i]
+    total += _CATHODE_J_K_PER_A * d.current_A * (s.cathode_C[i] - ZERO_C)
+    for z in range(s.dissolved_kg.shape[1]):
+        total += _ALUMINA_J_KG * s.dissolved_kg[i, z]
+    for k in range(s.ledge_m.shape[1]):
+        area = h.ledge_area_m2[i, k]
+        wall = _WALL_J_M2K * (s.wall_C[i, k, 0] + s.wall_C[i, k, 1])
+        wall += _STEEL_J_M2K * h.outer_ratio[i, k] * s.wall_C[i, k, 2]
+        total += area * (wall - _LEDGE_KG_M3 * _FUSION_J_KG * s.ledge_m[i, k])
+    for j in range(s.current_A.shape[1]):
+        total += anode_capacity(d, s.height_mm[i, j]) * (s.anode_C[i, j] - ZERO_C)
+        freeze_kg = d.anode_area_m2 * s.freeze_mm[i, j] / 1000.0 * _LEDGE_KG_M3
+        total -= _FUSION_J_KG * freeze_kg * (1.0 - s.contact[i, j])
+    return total

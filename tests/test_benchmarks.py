@@ -124,6 +124,6 @@ def test_stated_defects_of_the_model_are_real():
 @pytest.mark.parametrize("name", sorted(results.TABLES))
 def test_readme_says_what_was_measured(name: str):
     figures = json.loads((results.FOLDER / f"{name}.json").read_text(encoding="utf-8"))
-    page = results.README.read_text(encoding="utf-8")
+    page = results.page_of(name).read_text(encoding="utf-8")
     assert results.placed(page, name, results.TABLES[name](figures)) == page
     assert figures["commit"]

@@ -1,0 +1,1 @@
+"""Every kind of fault that the plant knows: one file each, found by itself."""

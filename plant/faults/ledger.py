@@ -1,0 +1,167 @@
+"""Faults of a run: puts their causes in place, sees when they show, and labels them afterwards."""
+
+from collections.abc import Sequence
+from math import isnan, nan
+from typing import NamedTuple
+
+from plant.faults.kind import Fault, Kind, World, strength
+from plant.faults.library import LIBRARY, PHYSICAL
+from plant.state import calm
+
+#: How often a fault is looked at [s], and how many standard deviations of normal spread make it observable.
+_LOOK_S = 60
+_SIGMAS = 2.0
+#: A fault whose trace does not fade is given up so long after its cause has gone [s].
+_FADE_S = 72 * 3600.0
+#: What led to an anode effect without a planned cause is labelled from no earlier than this [s].
+_LEAD_S = 3600.0
+
+
+class Label(NamedTuple):
+    """A fault as it truly went, in seconds from the start of the record.
+
+    Attributes
+    ----------
+    fault
+        As planned, or as it came about.
+    observable_s
+        When its true deviation left normal spread (2 sigma); ``end_s`` of a fault that never left it.
+    end_s
+        When the cause had gone and the deviation was back within normal spread.
+    """
+
+    fault: Fault
+    observable_s: float
+    end_s: float
+
+
+class _Course:
+    """One physical fault as it goes."""
+
+    def __init__(self, fault: Fault, kind: Kind) -> None:
+        self.fault = fault
+        self.kind = kind
+        self.reference = nan
+        self.seen_s = nan
+        self.cleared_s = fault.start_s
+        self.begun = False
+        self.finished = False
+        self.over = False
+
+    def act(self, world: World) -> bool:
+        """Put the cause in place; False when it is not there."""
+        fault, t = self.fault, world.second
+        if t < fault.start_s - self.kind.lead_s:
+            return False
+        if t >= fault.end_s:
+            if self.begun and not self.finished:
+                self.kind.finish(world, fault)
+            self.finished = True
+            return False
+        if not self.begun:
+            self.begun = True
+            self.reference = self._usual(world, self.kind.quantity(world, fault))
+        self.kind.act(world, fault, strength(fault, max(t, fault.start_s)))
+        return True
+
+    def look(self, world: World) -> None:
+        """Note when it leaves normal spread and until when it has not come back."""
+        t = world.second
+        if not self.begun or t < self.fault.start_s:
+            return
+        now = self.kind.quantity(world, self.fault)
+        beyond = abs(now - self._usual(world, self.reference)) > _SIGMAS * self.kind.spread
+        if beyond and isnan(self.seen_s):
+            self.seen_s = t
+        if beyond or not self.finished:
+            self.cleared_s = t
+        self.over = self.finished and (not beyond or t > self.fault.end_s + _FADE_S)
+
+    def label(self) -> Label:
+        """Label it as far as it has gone."""
+        end_s = self.fault.end_s
+        if not isnan(self.seen_s):
+            end_s = max(end_s, self.cleared_s)
+        return Label(self.fault, end_s if isnan(self.seen_s) else self.seen_s, end_s)
+
+    def _usual(self, world: World, otherwise: float) -> float:
+        expected = self.kind.expected(world, self.fault)
+        return otherwise if expected is None else expected
+
+
+class Ledger:
+    """All faults of a run.
+
+    Parameters
+    ----------
+    faults
+        What goes wrong.
+
+    Raises
+    ------
+    ValueError
+        If a fault is of a kind that the library does not have.
+    """
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        for fault in faults:
+            if fault.kind not in LIBRARY:
+                raise ValueError(f"{fault.kind!r} is no kind of fault; there are {', '.join(LIBRARY)}")
+        self._all = tuple(faults)
+        self._courses = {k: _Course(f, PHYSICAL[f.kind]) for k, f in enumerate(faults) if f.kind in PHYSICAL}
+        self._open = sorted(self._courses.values(), key=lambda c: c.fault.start_s - c.kind.lead_s)
+        self._active = False
+        self._effects: list[Label] = []
+
+    def step(self, world: World) -> None:
+        """Put the causes of this moment in place.
+
+        Parameters
+        ----------
+        world
+            The line; its effects are overwritten.
+        """
+        if self._active:
+            calm(world.effects)
+        self._active = False
+        for course in self._open:
+            if course.fault.start_s - course.kind.lead_s > world.second:
+                break
+            self._active = course.act(world) or self._active
+        if world.second % _LOOK_S == 0:
+            for course in self._open:
+                if course.fault.start_s > world.second:
+                    break
+                course.look(world)
+            self._open = [course for course in self._open if not course.over]
+
+    def anode_effect(self, cell: int, second: float, begun_s: float, starved_s: float) -> None:
+        """Note an anode effect that has just ended.
+
+        Parameters
+        ----------
+        cell
+            Index.
+        second, begun_s
+            When it ended, and when the voltage rose [s].
+        starved_s
+            Since when the leanest zone had been near its limit [s].
+        """
+        start_s = min(max(starved_s, begun_s - _LEAD_S), begun_s)
+        effect = Fault("anode_effect", cell, begun_s, second, 1.0, shape="step")
+        self._effects.append(Label(effect, begun_s, second))
+        planned = any(
+            f.kind == "anode_effect_imminent" and f.cell == cell and f.start_s <= begun_s <= f.end_s + _LEAD_S
+            for f in self._all
+        )
+        if not planned and begun_s > start_s:
+            soon = Fault("anode_effect_imminent", cell, start_s, begun_s, 1.0)
+            self._effects.append(Label(soon, start_s, begun_s))
+
+    def labels(self) -> list[Label]:
+        """Label every fault so far, planned or come about, in order of start."""
+        found = [
+            self._courses[k].label() if k in self._courses else Label(f, f.start_s, f.end_s)
+            for k, f in enumerate(self._all)
+        ]
+        return sorted(found + self._effects, key=lambda x: (x.fault.start_s, x.fault.cell, x.fault.kind))
