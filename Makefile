@@ -7,7 +7,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
 ARGS ?=
 
-.PHONY: demo test check fmt validate bench-speed bench-replay bench-observer clean
+.PHONY: demo test check fmt validate bench-speed bench-replay bench-detection bench-tep bench-observer clean
 .DEFAULT_GOAL := demo
 
 # Needs nothing but Python >= 3.11, pip and make: no root, no broker, no database, no torch.
@@ -40,6 +40,13 @@ bench-speed: $(BENCH_STAMP)
 
 bench-replay: $(STAMP)
 	$(BIN)/python -m benchmarks.bench_replay
+
+# Fresh simulated lines, replayed and scored beside the null models; about twenty minutes. ARGS="--cells 60 --days 60".
+bench-detection: $(STAMP)
+	$(BIN)/python -m benchmarks.bench_detection $(ARGS)
+
+bench-tep: $(STAMP)
+	$(BIN)/python -m benchmarks.bench_tep
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

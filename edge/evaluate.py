@@ -277,5 +277,12 @@ def _record(case: Case, judged: Judged) -> Figures:
         "cell_days_normal": number(sum(int(c.normal.sum()) for c in case.cells) / _DAY_MIN),
         "events": len([e for e in case.events if e.kind != "anode_effect_imminent"]),
         "alarms": len(case.episodes),
+        "alarms_without_data": sum(_blind(case, a) for a in case.episodes),
         "left_out": case.counts,
     }
+
+
+def _blind(case: Case, alarm: Episode) -> bool:
+    """Whether an alarm begins in a minute in which nothing of its cell was measured."""
+    cell = case.cells[alarm.cell]
+    return alarm.cell >= 0 and not cell.observed[cell.minute(alarm.start_us)]

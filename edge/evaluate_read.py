@@ -105,12 +105,12 @@ def read_alarms(path: Path, plant: Plant, record: Span, first_cell: int, prefix:
         where = f"{path}: line {number}"
         time_us = _checked(where, entry, plant, record)
         if entry.transition == "clear":
-            silenced.discard(entry.id)
             alarm = open_since.pop(entry.id, None)
-            if alarm is None:
-                counts["clears_without_raise"] += entry.state != "DSUPR"
-            else:
+            if alarm is not None:
                 done.append(alarm._replace(end_us=max(time_us, alarm.start_us)))
+            elif entry.id not in silenced:
+                counts["clears_without_raise"] += 1
+            silenced.discard(entry.id)
         elif entry.transition == "raise" and entry.state == "DSUPR":
             silenced.add(entry.id)
             counts["raised_suppressed"] += 1

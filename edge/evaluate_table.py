@@ -40,7 +40,7 @@ def render(found: dict[str, Any]) -> str:
         f"{record['events']} events, {record['alarms']} alarms. Null models at the false alarms of the system, "
         "thresholds frozen on the other half of the cells; always, never and schedule have none.",
         "Delay and P90 in minutes after the event could be seen, RMTD the restricted mean time to detect; precision "
-        "at the natural rate of events. F1 and PA-F1 stand there to be compared with the null `random`, for nothing else.",
+        "at the natural rate of events. F1 and PA-F1 stand there to be compared with those of `random` only.",
     ]
     for group, rows in found["groups"].items():
         system = rows["system"]

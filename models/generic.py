@@ -175,23 +175,41 @@ class HotellingT2:
     weight
         Of the newest row in the mean that is judged; 1 judges each row by itself, less is the multivariate EWMA of
         Lowry et al. (Technometrics 34, 1992).
+    lags
+        Rows before that are judged together with each row, so that what should follow on what is judged as well
+        (Ku et al., Chemom. Intell. Lab. Syst. 30, 1995, there for principal components).
     """
 
-    def __init__(self, weight: float = 1.0) -> None:
+    def __init__(self, weight: float = 1.0, lags: int = 0) -> None:
         self.weight = weight
+        self.lags = lags
 
     def fit(self, normal: FloatArray) -> None:
-        """Learn centre, scale and covariance."""
+        """Learn centre, scale and covariance; raises ``ValueError`` when fewer than two rows follow on."""
         self._scaled = _Scaled(normal)
-        z = self._scaled(normal[_measured(normal)])
+        whole = np.convolve(_measured(normal), np.ones(self.lags + 1))[: len(normal)] > self.lags
+        z = _lagged(self._scaled(normal), self.lags)[whole]
+        if len(z) < 2:
+            raise ValueError(f"{len(z)} normal rows that follow on are too few")
         self._metric = _inverse(np.cov(z, rowvar=False, ddof=1).reshape(z.shape[1], -1))
 
     def score(self, window: FloatArray) -> FloatArray:
-        """T2 of each row, (n,)."""
+        """T2 of each row, (n,); NaN in the first ``lags`` rows."""
         z = self._scaled(window)
         if self.weight < 1.0:
             z = ewma(z, self.weight) / np.sqrt(self.weight / (2.0 - self.weight))
-        return np.where(_measured(window), _squared(z, self._metric), np.nan)
+        scores = _squared(_lagged(z, self.lags), self._metric)
+        known = _measured(window)
+        known[: self.lags] = False
+        return np.where(known, scores, np.nan)
+
+
+def _lagged(z: FloatArray, lags: int) -> FloatArray:
+    """Each row with those before it, newest first; 0 before the first."""
+    before = [
+        np.vstack([np.zeros((min(i, len(z)), z.shape[1])), z[: max(len(z) - i, 0)]]) for i in range(lags + 1)
+    ]
+    return np.hstack(before)
 
 
 class PcaResidual:

@@ -82,11 +82,10 @@ def poisson(count: int, exposure: float) -> Interval:
 
 def _mean_where(count: int, probability: float) -> float:
     """Mean of the Poisson law that gives at most ``count`` with this probability; by bisection."""
-    low, high = 0.0, count + 12.0 * math.sqrt(count + 1.0) + 12.0
+    reach = 12.0 * math.sqrt(count + 1.0) + 12.0
+    low, high = max(count - reach, 0.0), count + reach
     while high - low > 1e-12 * high:
         middle = 0.5 * (low + high)
-        if middle in (low, high):
-            break
         low, high = (middle, high) if _at_most(count, middle) > probability else (low, middle)
     return 0.5 * (low + high)
 
