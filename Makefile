@@ -7,7 +7,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
 ARGS ?=
 
-.PHONY: demo test check fmt validate bench-speed bench-replay bench-observer bench-calibration bench-plant clean
+.PHONY: demo test check fmt validate bench-speed bench-replay bench-observer bench-calibration bench-plant bench-detection bench-tep clean
 .DEFAULT_GOAL := demo
 
 # Needs nothing but Python >= 3.11, pip and make: no root, no broker, no database, no torch.
@@ -41,6 +41,13 @@ bench-speed: $(BENCH_STAMP)
 bench-replay: $(STAMP)
 	$(BIN)/python -m benchmarks.bench_replay
 
+# Fresh simulated lines, replayed and scored beside the null models; about twenty minutes. ARGS="--cells 60 --days 60".
+bench-detection: $(STAMP)
+	$(BIN)/python -m benchmarks.bench_detection $(ARGS)
+
+bench-tep: $(STAMP)
+	$(BIN)/python -m benchmarks.bench_tep
+
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "potline needs Python 3.11 or newer; name it: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
@@ -61,6 +68,7 @@ bench-observer: $(DEV_STAMP)
 # What self-calibration gains on days it has not seen, on simulated lines; about ten minutes.
 bench-calibration: $(DEV_STAMP)
 	$(BIN)/python -m benchmarks.calibration_score $(ARGS)
+
 # The data card of the simulated line, plant/README.md; about a quarter of an hour. ARGS="--part traces" does one part.
 bench-plant: $(BENCH_STAMP)
 	$(BIN)/python -m benchmarks.plant_card $(ARGS)

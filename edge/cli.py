@@ -116,6 +116,26 @@ def _parser() -> argparse.ArgumentParser:
     calibrate.add_argument("--cells", nargs="+", default=[], metavar="CELL", help="only these cells")
     calibrate.add_argument("-c", "--config", type=Path, help="potline.toml")
 
+    evaluate = command("evaluate", _evaluate, "how good alarms are against labels, beside null models")
+    evaluate.add_argument("alarms", type=Path, metavar="ALARMS", help="alarms.jsonl, or a folder with it")
+    evaluate.add_argument("labels", type=Path, metavar="LABELS", help="labels.parquet, or a folder with it")
+    evaluate.add_argument(
+        "--readings", type=Path, required=True, metavar="DIR", help="the history they are of"
+    )
+    evaluate.add_argument(
+        "--more",
+        nargs=3,
+        type=Path,
+        action="append",
+        default=[],
+        metavar=("ALARMS", "LABELS", "DIR"),
+        help="one more history; as often as needed",
+    )
+    evaluate.add_argument("--table", action="store_true", help="a table for people on stderr")
+    evaluate.add_argument(
+        "--seed", type=_count(0, 2**31), default=1, help="of bootstrap and chance (default 1)"
+    )
+
     command("config", _config, "print the commented default configuration")
     check = command("check", _check, "is this installation healthy: broker, database, disk, clock")
     check.add_argument("-c", "--config", type=Path, help="potline.toml")
@@ -235,6 +255,26 @@ def _calibrate(arguments: argparse.Namespace) -> int:
     try:
         return calibrate_history(arguments.history, arguments.out, config, cells=arguments.cells, say=print)
     except (HistoryError, PlantError, ParamsError) as error:
+        return _fail(BAD_DATA, error)
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from edge.evaluate import evaluate
+    from edge.evaluate_case import Source
+    from streams.history import HistoryError
+    from streams.plant_file import PlantError
+
+    first = Source(arguments.alarms, arguments.labels, arguments.readings)
+    sources = [first, *(Source(*paths) for paths in arguments.more)]
+    try:
+        return evaluate(
+            sources,
+            table=arguments.table,
+            seed=arguments.seed,
+            say=print,
+            tell=lambda text: print(text, file=sys.stderr),
+        )
+    except (HistoryError, PlantError) as error:
         return _fail(BAD_DATA, error)
 
 
