@@ -227,6 +227,20 @@ class Book:
                 found += sums
         return self._corrected(found, start_us, end_us, as_of_us)
 
+    def running(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Energy [kWh], charge [kAh] and measured time [s] in normal operation before each hour.
+
+        Three arrays (n_hours + 1, n_cells), without corrections: for looking at many short stretches at once.
+        """
+        self._settle()
+        normal = self._state == NORMAL
+        found: list[FloatArray] = []
+        for column, milli in ((_ENERGY, _MILLI_OF_KILO), (_CHARGE, _MILLI_OF_KILO), (_COVERED, 1e3)):
+            sums = np.zeros((len(self._hours) + 1, len(self.line_index)))
+            np.cumsum(np.where(normal, self._values[column], 0), axis=0, out=sums[1:])
+            found.append(sums / milli)
+        return found[0], found[1], found[2]
+
     def charge_until(self, time_us: IntArray, cell: IntArray) -> FloatArray:
         """Charge [kAh] through a cell from the first hour until an instant, gaps by the line's other cells.
 
