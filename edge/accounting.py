@@ -13,7 +13,8 @@ from edge.points import Point
 from streams.messages import CounterReading
 from streams.plant_file import Plant
 from twin.energy import Calendar, Ledger, WindowAccount, dc_kwh_per_t
-from twin.intensity import Basis, Intensity, indicators, line_indicators, load_limits
+from twin.intensity import Basis, Intensity, indicators, line_indicators
+from twin.limits import load_limits
 
 FloatArray = NDArray[np.float64]
 _ROLLING_S = 600.0

@@ -5,10 +5,11 @@ import logging
 import sqlite3
 import sys
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from edge.config import ConfigError, example, load_config
-from edge.exits import BAD_CONFIG, BAD_DATA, FAILURE, OK, UNAVAILABLE, USAGE
+from edge.exits import BAD_CONFIG, BAD_DATA, FAILURE, NO_INPUT, OK, UNAVAILABLE, USAGE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -136,6 +137,18 @@ def _parser() -> argparse.ArgumentParser:
         "--seed", type=_count(0, 2**31), default=1, help="of bootstrap and chance (default 1)"
     )
 
+    report = command("report", _report, "energy, benchmark, anode-change and anode-effect review of a replay")
+    report.add_argument("folder", type=Path, metavar="DIR", help="output folder of `potline replay`")
+    report.add_argument("--out", type=Path, metavar="DIR", help="default: the same folder")
+    report.add_argument("--period", help="2026-01, 2026 or all; default the last complete month")
+    report.add_argument(
+        "--accounts", type=Path, help="what the plant enters; default accounts.toml in the folder"
+    )
+    report.add_argument(
+        "--as-of", type=_instant, metavar="TIME", help="only what was known then, ISO 8601 with zone"
+    )
+    report.add_argument("-c", "--config", type=Path, help="potline.toml")
+
     command("config", _config, "print the commented default configuration")
     check = command("check", _check, "is this installation healthy: broker, database, disk, clock")
     check.add_argument("-c", "--config", type=Path, help="potline.toml")
@@ -169,6 +182,16 @@ def _host_port(text: str) -> tuple[str, int]:
 def _speed(text: str) -> float | None:
     """``max``, or a factor with or without an x."""
     return None if text == "max" else _positive(text.removesuffix("x"))
+
+
+def _instant(text: str) -> int:
+    """UTC microseconds of an ISO 8601 time with its zone."""
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise argparse.ArgumentTypeError(
+            f"{text} has no time zone; write for instance 2026-03-01T08:00:00+08:00"
+        )
+    return round(time.timestamp() * 1e6)
 
 
 # Each command imports what it needs: `potline config` must not load a compiler.
@@ -275,6 +298,33 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             tell=lambda text: print(text, file=sys.stderr),
         )
     except (HistoryError, PlantError) as error:
+        return _fail(BAD_DATA, error)
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from edge.accounts import AccountsError
+    from edge.ledger_files import LedgerError
+    from edge.review_files import report
+    from streams.plant_file import PlantError
+    from twin.params import ParamsError
+
+    folder: Path = arguments.folder
+    if not folder.is_dir():
+        return _fail(NO_INPUT, f"{folder}: no such folder; `potline replay HISTORY --out {folder}` makes one")
+    config = load_config(arguments.config)
+    try:
+        return report(
+            folder,
+            arguments.out or folder,
+            config,
+            period=arguments.period,
+            accounts=arguments.accounts,
+            as_of_us=arguments.as_of,
+            say=print,
+        )
+    except AccountsError as error:
+        return _fail(BAD_CONFIG, error)
+    except (LedgerError, PlantError, ParamsError, ValueError) as error:
         return _fail(BAD_DATA, error)
 
 

@@ -10,7 +10,7 @@ from edge.board import STATUSES, AlarmRow, Board, CauseRow
 from edge.pipeline import Pipeline
 from models.base import View
 from streams.plant_file import Plant
-from twin.intensity import load_limits
+from twin.limits import load_limits
 from twin.observer import STATUS_REASONS
 
 _GOOD, _FAILURE = STATUSES.index("good"), STATUSES.index("failure")
@@ -26,8 +26,8 @@ def make_board(plant: Plant, *, simulated: bool, speed: float) -> Board:
         simulated,
         speed,
         time_zone=plant.time_zone,
-        benchmark_kwh_per_t=limits.benchmark.value,
-        baseline_kwh_per_t=limits.baseline.value,
+        benchmark_kwh_per_t=limits.benchmark_kwh_per_t,
+        baseline_kwh_per_t=limits.baseline_kwh_per_t,
         shell_sides=[cell.shell_sides for cell in plant.cells],
     )
 

@@ -1,5 +1,6 @@
 """``potline replay``: a recorded history through the same pipeline as live, at any speed."""
 
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from edge.alarm_rules import load_texts
 from edge.alarms import AlarmEvent
 from edge.calibration_file import calibrated
 from edge.config import Config
+from edge.entries import Entries
 from edge.exits import NO_INPUT, OK
 from edge.pipeline import Output, Pipeline
 from edge.points import Point
@@ -35,8 +37,9 @@ def replay(
     history
         Folder by contract; its ``plant.toml`` is used, not the configuration's.
     out
-        Gets ``alarms.jsonl``, ``energy.parquet``, ``states.parquet`` and ``report.html`` when all of them are
-        complete; what an earlier replay left there is replaced then, and stays when this one fails.
+        Gets ``alarms.jsonl``, ``energy.parquet``, ``states.parquet``, ``report.html``, and for ``potline report``
+        ``entries.parquet`` and ``plant.toml``, when all of them are complete; what an earlier replay left there is
+        replaced then, and stays when this one fails.
     config
         Only what the pipeline needs is used.
     speed
@@ -81,6 +84,7 @@ def _write(
     """Work through a history and write every file; gives the summary."""
     raised: list[AlarmEvent] = []
     energy: list[Point] = []
+    entries = Entries(pipeline.plant)
     points = 0
     with (out / "alarms.jsonl").open("wb") as alarms, Tables(out) as tables:
 
@@ -97,8 +101,11 @@ def _write(
         pace = _Pace(speed)
         while batch := list(islice(source, pace.batch)):
             pace.wait(batch[-1].time_us)
+            entries.add(batch)
             write(pipeline.push(batch))
         write(pipeline.flush())
+    entries.write(out / "entries.parquet")
+    shutil.copyfile(history / "plant.toml", out / "plant.toml")
     # A replay writes every point into its own folder: none can wait or be refused.
     accounts = Accounts(accepted=points, written=points, quarantined=0, waiting=0)
     refused = {"unknown": count} if (count := pipeline.aligner.counts["unknown"]) else {}

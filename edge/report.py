@@ -9,7 +9,7 @@ from edge.alarm_rules import Texts
 from edge.alarms import AlarmEvent
 from edge.points import Point
 from streams.plant_file import Plant
-from twin.intensity import Limits, load_limits
+from twin.limits import Limits, load_limits
 
 _STYLE = """
 body{font:15px/1.45 system-ui,"Noto Sans CJK SC","Microsoft YaHei","WenQuanYi Micro Hei",sans-serif;color:#222;
@@ -82,7 +82,7 @@ def _energy_table(energy: Sequence[Point], limits: Limits) -> str:
                 row[index] += value
     if len(sums) > 1:
         sums["全部 all"] = [sum(row[index] for row in sums.values()) for index in range(3)]
-    benchmark, baseline = limits.benchmark.value, limits.baseline.value
+    benchmark, baseline = limits.benchmark_kwh_per_t, limits.baseline_kwh_per_t
     rows = [
         "<h2>电耗 / Energy intensity</h2><table><tr><th>槽 cell</th><th class='n'>直流 DC kWh</th>"
         "<th class='n'>铝（估算） metal, estimated kg</th><th class='n'>直流电耗 DC kWh/t</th>"

@@ -25,7 +25,7 @@ ENERGY_FIELDS: tuple[str, ...] = (
     "uncertainty_kwh_per_t",
 )
 _TIME = ("time", pa.timestamp("us", tz="UTC"))
-_ENERGY_SCHEMA = pa.schema(
+ENERGY_SCHEMA = pa.schema(
     [_TIME, ("window", pa.string()), ("line", pa.string()), ("cell", pa.string())]
     + [(name, pa.int64() if name == "level_code" else pa.float64()) for name in ENERGY_FIELDS]
 )
@@ -47,7 +47,7 @@ class Tables:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._energy = pq.ParquetWriter(folder / "energy.parquet", _ENERGY_SCHEMA, compression="zstd")
+        self._energy = pq.ParquetWriter(folder / "energy.parquet", ENERGY_SCHEMA, compression="zstd")
         self._states = pq.ParquetWriter(folder / "states.parquet", _STATE_SCHEMA, compression="zstd")
         self._energy_rows: list[dict[str, object]] = []
         self._state_rows: list[dict[str, object]] = []
@@ -77,7 +77,7 @@ class Tables:
 
     def _write(self, more_than: int) -> None:
         for rows, writer, schema in (
-            (self._energy_rows, self._energy, _ENERGY_SCHEMA),
+            (self._energy_rows, self._energy, ENERGY_SCHEMA),
             (self._state_rows, self._states, _STATE_SCHEMA),
         ):
             if len(rows) > more_than:

@@ -1,147 +1,19 @@
 """Energy per tonne of metal, how certain it is, and where it stands against the limits in force."""
 
 import math
-import tomllib
-from datetime import date
-from importlib.resources import files
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twin.energy import METAL_KG_PER_KAH, WindowAccount
+from twin.limits import Limits
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 #: How the AC energy of a cell was found.
 METHOD_CONFIGURED, METHOD_RECTIFIER, METHOD_METERED = 1, 2, 3
-
-
-class RulesError(ValueError):
-    """A rule file that says something impossible; names the file and the key."""
-
-
-class Limit(NamedTuple):
-    """One limit of a rule file.
-
-    Attributes
-    ----------
-    value
-        [``unit``]; met when a figure is at most this, unrounded.
-    unit
-        Always ``kWh/t`` here.
-    in_force
-        First day on which it holds.
-    source, confidence
-        Where it stands and how sure we are of it.
-    """
-
-    value: float
-    unit: str
-    in_force: date
-    source: str
-    confidence: str
-
-
-class Limits(NamedTuple):
-    """Limits of AC electricity for liquid aluminium, each [kWh/t].
-
-    Attributes
-    ----------
-    rule_id
-        Name of the rule.
-    level_1, level_2, level_3
-        Levels of the standard, level 1 the strictest.
-    benchmark, baseline
-        Levels of the policy, which the gaps are measured against.
-    """
-
-    rule_id: str
-    level_1: Limit
-    level_2: Limit
-    level_3: Limit
-    benchmark: Limit
-    baseline: Limit
-
-
-_KEYS = ("liquid_ac_level_1", "liquid_ac_level_2", "liquid_ac_level_3", "benchmark", "baseline")
-
-
-def parse_limits(text: str, name: str) -> Limits:
-    """Read and check a rule file.
-
-    Parameters
-    ----------
-    text
-        TOML with a table ``rule`` and an array of tables ``limit``.
-    name
-        Of the file, for errors.
-
-    Raises
-    ------
-    RulesError
-        When a key is missing, unknown, of the wrong type or twice, a unit is not kWh/t, or levels are not
-        in order.
-    """
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise RulesError(f"{name}: not TOML: {error}") from error
-    rule, rows = raw.get("rule"), raw.get("limit")
-    if not isinstance(rule, dict) or not isinstance(rule.get("id"), str):
-        raise RulesError(f"{name}: rule.id is missing")
-    if not isinstance(rows, list):
-        raise RulesError(f"{name}: no [[limit]]")
-    found: dict[str, Limit] = {}
-    for row in rows:
-        key = row.get("key")
-        if not isinstance(key, str):
-            raise RulesError(f"{name}: a limit has no key")
-        if key in found:
-            raise RulesError(f"{name}: limit {key} stands twice")
-        found[key] = _limit(row, f"{name}: limit {key}")
-    missing = [key for key in _KEYS if key not in found]
-    if missing:
-        raise RulesError(f"{name}: limits are missing: {', '.join(missing)}")
-    limits = Limits(rule["id"], *(found[key] for key in _KEYS))
-    if not limits.level_1.value <= limits.level_2.value <= limits.level_3.value:
-        raise RulesError(f"{name}: levels 1, 2, 3 must not fall")
-    if limits.benchmark.value > limits.baseline.value:
-        raise RulesError(f"{name}: the benchmark lies above the baseline")
-    return limits
-
-
-def _limit(row: dict[str, object], where: str) -> Limit:
-    """Check one row of a rule file."""
-    wrong = sorted(set(row) ^ {"key", *Limit._fields})
-    if wrong:
-        raise RulesError(f"{where}: missing or unknown: {', '.join(wrong)}")
-    value, unit, in_force = row["value"], row["unit"], row["in_force"]
-    source, confidence = row["source"], row["confidence"]
-    if not isinstance(value, float) or not math.isfinite(value) or value <= 0.0:
-        raise RulesError(f"{where}: value must be a positive number with a decimal point, not {value!r}")
-    if unit != "kWh/t":
-        raise RulesError(f"{where}: unit must be kWh/t, not {unit!r}")
-    if not isinstance(in_force, date):
-        raise RulesError(f"{where}: in_force must be a date")
-    if not isinstance(source, str) or not isinstance(confidence, str) or not source or not confidence:
-        raise RulesError(f"{where}: source and confidence must say something")
-    return Limit(value, "kWh/t", in_force, source, confidence)
-
-
-def load_limits(name: str = "gb21346_2022") -> Limits:
-    """Read a rule file that potline ships.
-
-    Raises
-    ------
-    RulesError
-        See `parse_limits`; also when there is no such file.
-    """
-    path = files("twin").joinpath("rules", f"{name}.toml")
-    if not path.is_file():
-        raise RulesError(f"no rule file {name}.toml among twin/rules")
-    return parse_limits(path.read_text(encoding="utf-8"), f"{name}.toml")
 
 
 class Basis(NamedTuple):
@@ -233,21 +105,6 @@ class Intensity(NamedTuple):
     method: IntArray
 
 
-def level_code(ac_kwh_per_t: FloatArray, limits: Limits) -> IntArray:
-    """Level met by an AC intensity: 1, 2, 3, 4 for none, 0 for NaN; compared unrounded, ``<=`` meets a limit.
-
-    Examples
-    --------
-    >>> level_code(np.array([12950.0, 12950.01, 13350.1, np.nan]), load_limits()).tolist()
-    [1, 2, 4, 0]
-    """
-    steps = (limits.level_1.value, limits.level_2.value, limits.level_3.value)
-    code = np.ones(np.shape(ac_kwh_per_t), dtype=np.int64)
-    for step in steps:
-        code += ac_kwh_per_t > step
-    return np.where(np.isfinite(ac_kwh_per_t), code, np.int64(0))
-
-
 def allocate_ac(line_ac_kWh: float, dc_energy_kWh: FloatArray) -> FloatArray:
     """Share a line's AC energy among its cells by their DC energy; closes exactly up to rounding.
 
@@ -324,9 +181,9 @@ def indicators(
         dc_kwh_per_t=dc_per_t,
         ac_kwh_per_t=ac_per_t,
         heat_loss_kw=account.heat_loss_kW.copy(),
-        gap_to_benchmark_kwh_per_t=ac_per_t - limits.benchmark.value,
-        gap_to_baseline_kwh_per_t=ac_per_t - limits.baseline.value,
-        level_code=np.where(assessed, level_code(ac_per_t, limits), np.int64(0)),
+        gap_to_benchmark_kwh_per_t=ac_per_t - limits.benchmark_kwh_per_t,
+        gap_to_baseline_kwh_per_t=ac_per_t - limits.baseline_kwh_per_t,
+        level_code=np.where(assessed, limits.levels(ac_per_t), np.int64(0)),
         coverage=account.coverage.copy(),
         uncertainty_kwh_per_t=relative * ac_per_t,
         method=method[line_index],
@@ -387,9 +244,9 @@ def line_indicators(
         dc_kwh_per_t=_ratio(1000.0 * dc_kWh, metal_kg, made),
         ac_kwh_per_t=ac_per_t,
         heat_loss_kw=np.where(any_heat, heat_kW, np.nan),
-        gap_to_benchmark_kwh_per_t=ac_per_t - limits.benchmark.value,
-        gap_to_baseline_kwh_per_t=ac_per_t - limits.baseline.value,
-        level_code=np.where(assessed, level_code(ac_per_t, limits), np.int64(0)),
+        gap_to_benchmark_kwh_per_t=ac_per_t - limits.benchmark_kwh_per_t,
+        gap_to_baseline_kwh_per_t=ac_per_t - limits.baseline_kwh_per_t,
+        level_code=np.where(assessed, limits.levels(ac_per_t), np.int64(0)),
         coverage=coverage,
         uncertainty_kwh_per_t=_ratio(
             total(cells.uncertainty_kwh_per_t * cells.metal_kg, counted), metal_kg, made

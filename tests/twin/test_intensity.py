@@ -9,14 +9,11 @@ from twin.intensity import (
     METHOD_METERED,
     METHOD_RECTIFIER,
     Basis,
-    RulesError,
     allocate_ac,
     indicators,
-    level_code,
     line_indicators,
-    load_limits,
-    parse_limits,
 )
+from twin.limits import load_limits
 
 LIMITS = load_limits()
 HOUR_S = 3600.0
@@ -54,98 +51,6 @@ def account(
 
 def one_line(n: int) -> np.ndarray:
     return np.zeros(n, dtype=np.int64)
-
-
-# --- limits
-
-
-def test_shipped_limits() -> None:
-    # Energy reference 3: GB 21346-2022 table 1; 2.1: benchmark and baseline.
-    levels = (LIMITS.level_1.value, LIMITS.level_2.value, LIMITS.level_3.value)
-    assert levels == (12950.0, 13000.0, 13350.0)
-    assert (LIMITS.benchmark.value, LIMITS.baseline.value) == (13000.0, 13350.0)
-    assert LIMITS.rule_id == "GB 21346-2022"
-    assert str(LIMITS.level_3.in_force) == "2024-01-01"
-
-
-# Energy reference 3: 12950.0 -> 1, 12950.01 -> 2, 13000 -> 2, 13000.0001 -> 3, 13350 -> 3, 13350.1 -> fail.
-@pytest.mark.parametrize(
-    ("value", "level"),
-    [
-        (12950.0, 1),
-        (12950.01, 2),
-        (13000.0, 2),
-        (13000.0001, 3),
-        (13000.4, 3),
-        (13350.0, 3),
-        (13350.1, 4),
-        (np.nan, 0),
-        (np.inf, 0),
-    ],
-)
-def test_levels_compare_unrounded(value: float, level: int) -> None:
-    assert level_code(np.array([value]), LIMITS).tolist() == [level]
-
-
-GOOD = """
-[rule]
-id = "R"
-[[limit]]
-key = "liquid_ac_level_1"
-value = 1.0
-unit = "kWh/t"
-in_force = 2024-01-01
-source = "s"
-confidence = "high"
-"""
-
-
-def rules(**replaced: str) -> str:
-    keys = ("liquid_ac_level_1", "liquid_ac_level_2", "liquid_ac_level_3", "benchmark", "baseline")
-    text = '[rule]\nid = "R"\n'
-    for number, key in enumerate(keys):
-        row = {
-            "key": f'"{key}"',
-            "value": f"{number + 1}.0",
-            "unit": '"kWh/t"',
-            "in_force": "2024-01-01",
-            "source": '"s"',
-            "confidence": '"high"',
-        }
-        if key == "liquid_ac_level_2":
-            row.update(replaced)
-        text += "[[limit]]\n" + "".join(f"{name} = {value}\n" for name, value in row.items() if value)
-    return text
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("[", "not TOML"),
-        ("x = 1", "rule.id"),
-        ('[rule]\nid = "R"', "no \\[\\[limit\\]\\]"),
-        (GOOD, "liquid_ac_level_2, liquid_ac_level_3, benchmark, baseline"),
-        (GOOD + GOOD.split('"R"')[1], "stands twice"),
-        (rules(value='"2"'), "level_2: value"),
-        (rules(value="nan"), "level_2: value"),
-        (rules(value="9.0"), "must not fall"),
-        (rules(unit='"MWh/t"'), "level_2: unit"),
-        (rules(in_force='"soon"'), "level_2: in_force"),
-        (rules(source='""'), "level_2: source"),
-        (rules(source=""), "missing or unknown: source"),
-        (rules(extra="1"), "missing or unknown: extra"),
-        (rules(key="3"), "no key"),
-    ],
-)
-def test_impossible_rules_are_refused_by_name(text: str, message: str) -> None:
-    with pytest.raises(RulesError, match=message):
-        parse_limits(text, "f.toml")
-
-
-def test_possible_rules_are_taken_and_unknown_files_named() -> None:
-    assert parse_limits(rules(), "f.toml").baseline.value == 5.0
-    with pytest.raises(RulesError, match=r"none\.toml"):
-        load_limits("none")
 
 
 # --- cells

@@ -1,0 +1,110 @@
+"""Anode effects and anode changes of a reviewed period."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.ledger_files import LedgerFiles
+from edge.review import Span
+from twin.anode_change import spread
+from twin.book import HOUR_US
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+#: An anode change is judged where the cell had no other one within this time [h].
+_ALONE_H = 8.0
+_BEFORE_H, _NEAR_H, _ENERGY_H = 6, 6, 24
+
+
+class Effects(NamedTuple):
+    """Alarms of one kind in a period, by line and by cell."""
+
+    by_line: dict[str, int]
+    by_cell: dict[str, int]
+
+
+class Changes(NamedTuple):
+    """Anode changes of one line in a period.
+
+    Attributes
+    ----------
+    logged, judged
+        Changes that were logged, and those with measured hours around them and no other change close by.
+    voltage_rise_V, extra_kWh
+        Median and 90th percentile.
+    """
+
+    logged: int
+    judged: int
+    voltage_rise_V: tuple[float, float]
+    extra_kWh: tuple[float, float]
+
+
+def effects(folder: Path, files: LedgerFiles, span: Span, kind: str = "anode_effect") -> Effects:
+    """Count the alarms of a kind that were raised in a period; a missing journal is empty."""
+    by_line = dict.fromkeys(files.plant.lines, 0)
+    by_cell: dict[str, int] = {}
+    path = folder / "alarms.jsonl"
+    if not path.is_file():
+        return Effects(by_line, by_cell)
+    with path.open(encoding="utf-8") as rows:
+        for text in rows:
+            row = json.loads(text)
+            time_us = round(datetime.fromisoformat(row["time"]).timestamp() * 1e6)
+            if (
+                row["kind"] == kind
+                and row["transition"] == "raise"
+                and span.start_us <= time_us < span.end_us
+            ):
+                by_line[row["line"]] = by_line.get(row["line"], 0) + 1
+                by_cell[row["cell"]] = by_cell.get(row["cell"], 0) + 1
+    return Effects(by_line, by_cell)
+
+
+def changes(files: LedgerFiles, span: Span) -> dict[str, Changes]:
+    """Figures of anode changes by line from hours: voltage 6 h after against before, energy above it over 24 h.
+
+    Notes
+    -----
+    Energy reference 1.4 (T07). The noise ratio and the time to 70 % of the current need samples and are not given.
+    """
+    logged = files.changes.known_by(None)
+    hours_us = files.book.hours_us
+    row = np.searchsorted(hours_us, logged.time_us, side="right") - 1
+    rise_V, extra_kWh = _judged(files, logged.cell, row)
+    # Sorted by cell and time: neighbours in the list are neighbours in time.
+    gap_us = np.where(np.diff(logged.cell) == 0, np.diff(logged.time_us), 2**62)
+    near_us = round(_ALONE_H * HOUR_US)
+    close = np.zeros(len(logged.cell), dtype=np.bool_)
+    close[1:] |= gap_us < near_us
+    close[:-1] |= gap_us < near_us
+    within = (logged.time_us >= span.start_us) & (logged.time_us < span.end_us)
+    found: dict[str, Changes] = {}
+    for index, line in enumerate(files.plant.lines):
+        mine = within & (files.book.line_index[logged.cell] == index)
+        rise, extra = (spread(values[mine & ~close]) for values in (rise_V, extra_kWh))
+        found[line] = Changes(int(mine.sum()), rise[2], rise[:2], extra[:2])
+    return found
+
+
+def _judged(files: LedgerFiles, cell: IntArray, row: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Voltage rise [V] and extra energy [kWh] of changes within hours; NaN where hours are not measured."""
+    running = files.book.running()
+    last = len(running[0]) - 1
+    inside = (row >= _BEFORE_H) & (row + _ENERGY_H <= last)
+
+    def sums(first: int, end: int) -> tuple[FloatArray, ...]:
+        low, high = (np.clip(row + h, 0, last) for h in (first, end))
+        return tuple(part[high, cell] - part[low, cell] for part in running)
+
+    before, near, day = sums(-_BEFORE_H, 0), sums(1, 1 + _NEAR_H), sums(0, _ENERGY_H)
+    for part, length_h in ((before, _BEFORE_H), (near, _NEAR_H), (day, _ENERGY_H)):
+        inside &= (part[2] >= 0.8 * 3600.0 * length_h) & (part[1] > 0.0)
+    before_V, near_V = (
+        np.divide(part[0], part[1], out=np.full(len(cell), np.nan), where=inside) for part in (before, near)
+    )
+    return near_V - before_V, np.where(inside, day[0] - before_V * day[1], np.nan)

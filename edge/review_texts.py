@@ -1,0 +1,102 @@
+"""Words of the energy review in Chinese and English, and its reasons in Chinese."""
+
+import re
+
+#: Indicators in the order of the page: Chinese, English, unit, indicator of the standard's levels, digits.
+INDICATORS: dict[str, tuple[str, str, str, str, int]] = {
+    "liquid_dc": ("原铝液直流电耗", "DC electricity of liquid aluminium", "kWh/t", "", 0),
+    "liquid_ac_gross": (
+        "铝液交流电耗（毛）",
+        "AC electricity of liquid aluminium, gross",
+        "kWh/t",
+        "liquid_ac",
+        0,
+    ),
+    "liquid_ac_net": ("铝液交流电耗（净）", "AC electricity of liquid aluminium, net", "kWh/t", "", 0),
+    "liquid_comprehensive": (
+        "铝液综合交流电耗",
+        "comprehensive AC electricity of liquid aluminium",
+        "kWh/t",
+        "liquid_comprehensive",
+        0,
+    ),
+    "liquid_comprehensive_tariff": (
+        "铝液综合交流电耗（电价口径）",
+        "the same, as the tariff counts",
+        "kWh/t",
+        "",
+        0,
+    ),
+    "ingot_comprehensive": (
+        "铝锭综合交流电耗",
+        "comprehensive AC electricity of ingots",
+        "kWh/t",
+        "ingot_comprehensive",
+        0,
+    ),
+    "ingot_kgce": ("铝锭综合单耗（电力部分）", "energy of ingots, electricity only", "kgce/t", "", 1),
+    "current_efficiency": ("电流效率", "current efficiency", "1", "", 4),
+    "rectifier_efficiency": ("整流效率", "rectifier efficiency", "1", "", 4),
+}
+LEVELS: dict[int, tuple[str, str]] = {
+    0: ("未评估", "not assessed"),
+    1: ("1级", "level 1"),
+    2: ("2级（标杆）", "level 2 (benchmark)"),
+    3: ("3级（基准以上）", "level 3 (meets the baseline)"),
+    4: ("基准以下", "below the baseline"),
+}
+BRIDGE: dict[str, tuple[str, str]] = {
+    "cells": ("槽电压", "cell voltage"),
+    "busbars": ("母线压降", "busbars"),
+    "current_efficiency": ("电流效率", "current efficiency"),
+    "rectifier_efficiency": ("整流效率", "rectifiers"),
+    "total": ("合计", "total"),
+}
+
+_REASONS: tuple[tuple[str, str], ...] = (
+    (r"not in normal operation in this period", "本期未正常生产"),
+    (r"no cell was in normal operation", "没有槽处于正常生产"),
+    (r"measured for ([\d.]+) %, ([\d.]+) % are needed", r"实测覆盖 \1 %，需 \2 %"),
+    (r"cells were measured for ([\d.]+) % of the time, ([\d.]+) % are needed", r"各槽实测覆盖 \1 %，需 \2 %"),
+    (r"metal levels over less than (\d+) days: metal is not weighed", r"铝水平不足 \1 天，产量未核定"),
+    (
+        r"metal of (\d+) cells is not known: less than (\d+) days of levels",
+        r"\1 台槽铝水平不足 \2 天，产量未知",
+    ),
+    (
+        r"current efficiency ([\d.]+) is outside ([\d.]+)-([\d.]+): data fault",
+        r"电流效率 \1 超出 \2–\3，数据有误",
+    ),
+    (r"AC energy of the line is not known", "系列交流电量未知"),
+    (r"([\d.]+) % of the energy is estimated, ([\d.]+) % at most", r"\1 % 的电量为估算，最多 \2 %"),
+    (r"(\w+) was not read twice in this period", r"本期 \1 读数不足两次"),
+    (r"(\w+) was read over ([\d.]+) % of the time, ([\d.]+) % are needed", r"\1 读数覆盖 \2 %，需 \3 %"),
+    (r"outside 0.95-0.995 or not read: a metering fault", "超出 0.95–0.995 或未读数：计量故障"),
+    (r"(.*): an input is missing", r"\1：缺少输入"),
+    (r"no closed month before this one is in the book", "账簿中没有上一个完整月份"),
+    (r"enter (\w+) in accounts.toml", r"请在 accounts.toml 中填写 \1"),
+    (r"(\w+) was not measured", r"\1 未测量"),
+    (r"no line is a replacement project", "没有产能置换项目"),
+    (r"no class for ([\d,]+) t/year of capacity: (.*)", r"\2 共 \1 t/a 产能无等级"),
+    (r"no tariff in force", "当期无阶梯电价"),
+    (
+        r"(\d+) closed months are in the book; (\d+) for the baseline and one after are needed",
+        r"账簿中有 \1 个完整月份；基准需 \2 个月并至少另有一个月",
+    ),
+    (r"the baseline is rejected: (.*)", r"基准模型未通过检验：\1"),
+    (
+        r"voltage, current efficiency or rectifier efficiency of one of the periods is not known",
+        "其中一期的电压、电流效率或整流效率未知",
+    ),
+)
+
+
+def in_chinese(reason: str) -> str:
+    """A reason in Chinese; as it stands where no translation is known."""
+    head, _, rest = reason.partition(": ")
+    for pattern, text in _REASONS:
+        if re.fullmatch(pattern, reason):
+            return re.sub(pattern, text, reason)
+        if rest and re.fullmatch(pattern, rest):
+            return f"{head}：{re.sub(pattern, text, rest)}"
+    return reason
