@@ -13,8 +13,8 @@ from twin.signals import SCALAR_READINGS
 _VOLTAGE = SCALAR_READINGS.index("cell_voltage_V")
 _LOW, _NORMAL, _HIGH = range(3)
 _DAY_S = 86400.0
-#: Superheats over which belief is spread, -10 to 36 [K]; limits of states at whole halves fall between two.
-_FROM_K, _STEP_K, _N = -10.0, 0.5, 92
+#: Superheats over which belief is spread, by 1 K from -10 [K]; limits of states at whole degrees fall between two.
+_FROM_K, _N = -10.0, 46
 
 
 class HeatStateLimits(NamedTuple):
@@ -66,32 +66,30 @@ def _believe(
     limits: HeatStateLimits,
     chance: FloatArray,
 ) -> None:
+    rate_1_d, log_rate, state = np.empty(_N), np.empty(_N), np.empty(_N, dtype=np.int64)
+    for k in range(_N):
+        middle_C = _FROM_K + k + 0.5
+        # Alumina dissolves at this share of its rate: the law of the cell model.
+        dissolving = 1.0 / (1.0 + exp(-0.5 * (middle_C - 4.0)))
+        rate_1_d[k] = limits.usual_1_d + (limits.cold_1_d - limits.usual_1_d) * (1.0 - dissolving)
+        log_rate[k] = log(rate_1_d[k] / limits.cold_1_d)
+        state[k] = _LOW if middle_C < limits.low_C else (_HIGH if middle_C > limits.high_C else _NORMAL)
     for c in range(superheat_C.shape[0]):
         chance[c] = np.nan
         if isnan(superheat_C[c]) or isnan(sd_C[c]):
             continue
         wide_C = max(sd_C[c], limits.least_sd_C)
-        total = 0.0
-        share = np.zeros(3)
-        below = 0.0
+        chance[c] = 0.0
+        total, below = 0.0, 0.0
         for k in range(_N):
             # What lies beyond the ends of the grid belongs to its last cells.
-            upper_C = _FROM_K + (k + 1) * _STEP_K
-            up_to = 1.0 if k == _N - 1 else _share_below(upper_C, superheat_C[c], wide_C)
-            middle_C = upper_C - 0.5 * _STEP_K
-            # Alumina dissolves at this share of its rate: the law of the cell model.
-            dissolving = 1.0 / (1.0 + exp(-0.5 * (middle_C - 4.0)))
-            rate_1_d = limits.usual_1_d + (limits.cold_1_d - limits.usual_1_d) * (1.0 - dissolving)
-            weight = (up_to - below) * exp(
-                effects[c] * log(rate_1_d / limits.cold_1_d) - (rate_1_d - limits.usual_1_d) * watched_d[c]
-            )
+            up_to = 1.0 if k == _N - 1 else _share_below(_FROM_K + k + 1.0, superheat_C[c], wide_C)
+            weight = (up_to - below) * exp(effects[c] * log_rate[k] - rate_1_d[k] * watched_d[c])
             below = up_to
-            state = _LOW if middle_C < limits.low_C else (_HIGH if middle_C > limits.high_C else _NORMAL)
-            share[state] += weight
+            chance[c, state[k]] += weight
             total += weight
-        if total > 0.0:
-            for state in range(3):
-                chance[c, state] = share[state] / total
+        # Hundreds of effects leave no weight anywhere: that is no cell, and nothing is said.
+        chance[c] *= 1.0 / total if total > 0.0 else np.nan
 
 
 def state_probabilities(
