@@ -5,6 +5,7 @@ from collections.abc import Callable
 from models.anode_pickup import AnodePickup
 from models.base import CellLayout, Detector
 from models.heat_loss import HeatLoss
+from models.heat_state import HeatState
 from models.metal_quality import MetalQuality
 from models.sensor import SensorFault
 from models.silence import Silence
@@ -13,6 +14,7 @@ from models.silence import Silence
 DETECTORS: dict[str, Callable[[CellLayout], Detector]] = {
     AnodePickup.name: AnodePickup,
     HeatLoss.name: HeatLoss,
+    HeatState.name: HeatState,
     MetalQuality.name: MetalQuality,
     Silence.name: Silence,
     SensorFault.name: SensorFault,
@@ -20,7 +22,12 @@ DETECTORS: dict[str, Callable[[CellLayout], Detector]] = {
 
 #: Alarm kinds that are scored, in the order of the detectors.
 KINDS: tuple[str, ...] = (
-    AnodePickup.kinds + HeatLoss.kinds + MetalQuality.kinds + Silence.kinds + SensorFault.kinds
+    AnodePickup.kinds
+    + HeatLoss.kinds
+    + HeatState.kinds
+    + MetalQuality.kinds
+    + Silence.kinds
+    + SensorFault.kinds
 )
 
 

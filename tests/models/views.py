@@ -194,6 +194,7 @@ class Room:
             assessed=np.ones(n, dtype=np.bool_),
             status=np.zeros(n, dtype=np.int64),
             superheat_C=np.full(n, 8.0),
+            superheat_sd_C=np.full(n, 1.5),
             heat_loss_kW=np.full(n, 600.0),
             anode_frac=current / current.mean(axis=1, keepdims=True),
             anode_expected_frac=expected / mean,
