@@ -123,7 +123,10 @@ def test_stated_defects_of_the_model_are_real():
 
 @pytest.mark.parametrize("name", sorted(results.TABLES))
 def test_readme_says_what_was_measured(name: str):
-    figures = json.loads((results.FOLDER / f"{name}.json").read_text(encoding="utf-8"))
-    page = results.page_of(name).read_text(encoding="utf-8")
+    page, measured = results.page_of(name).read_text(encoding="utf-8"), results.FOLDER / f"{name}.json"
+    if not measured.is_file():
+        assert results.placed(page, name, "") == page
+        return
+    figures = json.loads(measured.read_text(encoding="utf-8"))
     assert results.placed(page, name, results.TABLES[name](figures)) == page
     assert figures["commit"]
