@@ -259,9 +259,8 @@ def _print(figures: dict[str, Any]) -> None:
             print(
                 f"{name:24s} {row['before_rmse']:9.4g} {row['after_rmse']:9.4g} {row['improved_share']:9.2f}"
             )
-    print(
-        f"{'against the plant':24s} {'cells':>6s} {'old':>9s} {'fitted':>9s} {'error/sd':>9s} {'<1 sd':>6s} {'<2 sd':>6s}"
-    )
+    heads = f"{'cells':>6s} {'old':>9s} {'fitted':>9s} {'error/sd':>9s} {'<1 sd':>6s} {'<2 sd':>6s}"
+    print(f"{'against the plant':24s} {heads}")
     for name, row in figures["stated_sd"].items():
         if row["cells"]:
             print(

@@ -313,14 +313,18 @@ class _Trial:
 
     def _refuse_worse(self, melt_only: bool = False) -> bool:
         """Take back what held-out days speak against; the shell, which depends on the melt, is judged after it."""
-        after = expected_of(self._table, self._applied)
+        applied = self._applied
+        after = expected_of(self._table, applied)
         found = False
-        for cell, k in zip(*np.nonzero(self._verdict == APPLIED), strict=True):
+        for cell, k in zip(*np.nonzero(applied), strict=True):
             quantity = self._quantity(cell, k)
             if melt_only and quantity == SHELL:
                 continue
+            # Corrections can make up for each other: each is judged with the others as they are.
+            others = np.where(np.arange(N_FACTORS) == k, 0.0, applied[cell])
+            without = expected_of(self._table[cell : cell + 1], others[None])[0]
             held = self._held.value[cell, quantity]
-            old, new = held - self._before[cell, quantity], held - after[cell, quantity]
+            old, new = held - without[quantity], held - after[cell, quantity]
             if abs(new) > abs(old):
                 reason = f"held-out {QUANTITIES[quantity]}: {old:.3g} off would become {new:.3g}"
                 self._set(cell, int(k), WORSE, reason)
