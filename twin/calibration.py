@@ -81,7 +81,7 @@ class Correction(NamedTuple):
     old, new
         Value before and after, equal unless applied [unit of the field].
     sd
-        Standard error of the fitted value, prior included [unit of the field].
+        Standard error of the fitted value, prior and factors that keep their value included [unit of the field].
     prior_sd
         The same before anything was measured.
     fitted
@@ -230,10 +230,14 @@ class _Trial:
         """At least one factor of a cell is taken back in a round, so there are no more rounds than factors."""
         for _ in range(N_FACTORS + 1):
             taken_back = (self._verdict == OUT_OF_RANGE) | (self._verdict == WORSE)
-            theta, sd = fit(self._table, self._prior_sd, self._fitted, taken_back)
-            self._theta = np.where(taken_back, self._theta, theta)
+            best, sd = fit(self._table, self._prior_sd, self._fitted, taken_back)
             self._sd = np.where(taken_back, self._sd, sd)
             self._identify(taken_back)
+            # What keeps its value must keep it in the fit of the others too, at the price of a larger uncertainty.
+            theta, _ = fit(self._table, self._prior_sd, self._fitted, self._verdict != APPLIED)
+            self._sd = np.where(self._verdict == APPLIED, np.hypot(sd, theta - best), self._sd)
+            best = np.where(self._verdict == APPLIED, theta, best)
+            self._theta = np.where(taken_back, self._theta, best)
             if not (self._refuse_impossible() or self._refuse_worse(melt_only=True) or self._refuse_worse()):
                 return
 
