@@ -241,7 +241,7 @@ def _round(value: float | np.floating) -> float:
 
 
 def _print(figures: dict[str, Any]) -> None:
-    print(f"\n{figures['cells']} cells, {figures['days']:g} days, seeds {figures['seeds']}")
+    print(f"\n{figures['cells']} cells, {figures['days']:g} days, seeds {figures['seeds']}", flush=True)
     print(f"{'verdicts':24s} " + " ".join(f"{verdict:>14.14s}" for verdict in VERDICTS))
     for name, found in figures["verdicts"].items():
         print(f"{name:24s} " + " ".join(f"{found.get(verdict, 0):14d}" for verdict in VERDICTS))
@@ -259,9 +259,8 @@ def _print(figures: dict[str, Any]) -> None:
             print(
                 f"{name:24s} {row['before_rmse']:9.4g} {row['after_rmse']:9.4g} {row['improved_share']:9.2f}"
             )
-    print(
-        f"{'against the plant':24s} {'cells':>6s} {'old':>9s} {'fitted':>9s} {'error/sd':>9s} {'<1 sd':>6s} {'<2 sd':>6s}"
-    )
+    heads = f"{'cells':>6s} {'old':>9s} {'fitted':>9s} {'error/sd':>9s} {'<1 sd':>6s} {'<2 sd':>6s}"
+    print(f"{'against the plant':24s} {heads}")
     for name, row in figures["stated_sd"].items():
         if row["cells"]:
             print(
@@ -280,23 +279,23 @@ def main(arguments: list[str] | None = None) -> None:
     """
     parser = argparse.ArgumentParser(prog="calibration_score", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--set", choices=("development", "final"), default="final")
-    parser.add_argument("--cells", type=int, default=5, help="cells of each line (5)")
-    parser.add_argument("--days", type=float, default=20.0, help="length of each record (20)")
+    parser.add_argument("--cells", type=int, default=4, help="cells of each line (4)")
+    parser.add_argument("--days", type=float, default=14.0, help="length of each record (14)")
     parser.add_argument("--technology", default="P300", help="design of the simulated plant (P300)")
     parser.add_argument("--out", type=Path, default=FOLDER / "calibration.json", help="JSON to write")
     chosen = parser.parse_args(arguments)
     seeds = FINAL_SEEDS if chosen.set == "final" else DEVELOPMENT_SEEDS
     outcomes: list[Outcome] = []
-    with tempfile.TemporaryDirectory() as folder:
-        for seed in seeds:
-            outcomes.append(run(Trial(seed, chosen.cells, chosen.days, chosen.technology), Path(folder)))
-            print(f"seed {seed} done", flush=True)
-    figures: dict[str, Any] = conditions(seeds[0], ("numpy", "numba"))
-    figures |= {"set": chosen.set, "seeds": list(seeds), "days": chosen.days, "technology": chosen.technology}
-    figures |= score(outcomes)
-    _print(figures)
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
-    chosen.out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        for number, seed in enumerate(seeds, 1):
+            outcomes.append(run(Trial(seed, chosen.cells, chosen.days, chosen.technology), Path(folder)))
+            figures: dict[str, Any] = conditions(seeds[0], ("numpy", "numba"))
+            figures |= {"set": chosen.set, "seeds": list(seeds[:number]), "days": chosen.days}
+            figures |= {"technology": chosen.technology, **score(outcomes)}
+            _print(figures)
+            # After every line: a run that is ended early leaves figures that say of which lines they are.
+            chosen.out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import numpy as np
 from edge.alarm_rules import load_texts
 from edge.calibration_file import FORMAT, CalibrationFile, entry_of, potline_version, render
 from edge.config import Config
-from edge.exits import NO_INPUT, OK, USAGE
+from edge.exits import BAD_DATA, NO_INPUT, OK, USAGE
 from edge.pipeline import Pipeline, cell_layout, cell_params
 from models.base import View
 from streams.history import read_history
@@ -48,7 +48,8 @@ def calibrate_history(
     Returns
     -------
     int
-        0, 2 for a cell that is not in the plant, 66 where there is no such history.
+        0, 2 for a cell that is not in the plant, 65 for a history without a reading of its cells, 66 where there is
+        no such history.
 
     Raises
     ------
@@ -65,6 +66,9 @@ def calibrate_history(
             return USAGE
     known, without_twin = cell_params(plant)
     history = gather(folder, plant, config)
+    if not history.time_s.size:
+        say(f"{folder}: no reading of a cell in its plant.toml, so there is nothing to calibrate on")
+        return BAD_DATA
     layout = cell_layout(plant, history.shell_temp_C.shape[2])
     results = calibrate(history, _twins(plant), layout.shell_side)
     chosen = {

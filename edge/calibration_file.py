@@ -38,11 +38,21 @@ class Factor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reason: str = ""
 
 
+class HeldOut(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far off held-out measurements of one quantity were and are: means, spread of one point, points."""
+
+    before: float
+    after: float
+    sd: float
+    count: int
+
+
 class CellEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One cell; ``technology_hash`` is that of all its constants before calibration."""
 
     technology_hash: str
     factors: dict[str, Factor]
+    held_out: dict[str, HeldOut] = {}
 
 
 class CalibrationFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,7 +82,11 @@ def entry_of(params: CellParams, result: CellCalibration) -> CellEntry:
         )
         for correction in result.corrections
     }
-    return CellEntry(technology_hash=technology_hash(params), factors=factors)
+    held_out = {
+        r.quantity: HeldOut(before=r.before, after=r.after, sd=r.sd, count=r.n_points)
+        for r in result.residuals
+    }
+    return CellEntry(technology_hash=technology_hash(params), factors=factors, held_out=held_out)
 
 
 def technology_hash(params: CellParams) -> str:
@@ -97,12 +111,8 @@ def render(file: CalibrationFile) -> str:
     lines += [f"days = {file.days!r}", f"fitted_share = {file.fitted_share!r}"]
     for cell, entry in file.cell.items():
         lines += ["", f"[cell.{_string(cell)}]", f"technology_hash = {_string(entry.technology_hash)}"]
-        for name, factor in entry.factors.items():
-            pairs = ", ".join(
-                f"{key} = {_string(value) if isinstance(value, str) else repr(value)}"
-                for key, value in msgspec.structs.asdict(factor).items()
-            )
-            lines.append(f"factors.{name} = {{ {pairs} }}")
+        lines += [f"factors.{name} = {_inline(factor)}" for name, factor in entry.factors.items()]
+        lines += [f"held_out.{name} = {_inline(found)}" for name, found in entry.held_out.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -187,6 +197,15 @@ def _corrections(
             raise ConfigError(f"{where}: {key} = {factor.new:g} is outside {low:g} to {high:g}")
         values[key] = factor.new
     return values
+
+
+def _inline(entry: Struct) -> str:
+    """An inline table of the fields of an entry."""
+    pairs = (
+        f"{key} = {_string(value) if isinstance(value, str) else repr(value)}"
+        for key, value in msgspec.structs.asdict(entry).items()
+    )
+    return f"{{ {', '.join(pairs)} }}"
 
 
 def _string(text: str) -> str:

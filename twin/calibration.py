@@ -81,7 +81,7 @@ class Correction(NamedTuple):
     old, new
         Value before and after, equal unless applied [unit of the field].
     sd
-        Standard error of the fitted value, prior included [unit of the field].
+        Standard error of the fitted value, prior and factors that keep their value included [unit of the field].
     prior_sd
         The same before anything was measured.
     fitted
@@ -173,9 +173,11 @@ def calibrate(
 
     Notes
     -----
-    Gauss-Newton on the posterior. Not separable by what a line measures, and so never changed: heat transfer at metal
-    level, ledge thickness against lining (a shell shows their sum), anode distance against conductors other than the
-    cathode, a thermocouple's error against the heat at its place.
+    Gauss-Newton on the posterior. ``excess_alf3_pct`` becomes the composition at which the twin's equation gives the
+    measured liquidus: analyses may differ from it by what the equation is wrong by. Not separable by what a line
+    measures, and so never changed: heat transfer at metal level, ledge thickness against lining (a shell shows their
+    sum), anode distance against conductors other than the cathode, a thermocouple's error against the heat at its
+    place. Scored on simulated lines of one design only; no plant's history was at hand.
     """
     if not 0.3 <= fitted_share <= 0.9:
         raise ValueError(f"fitted_share = {fitted_share} is outside 0.3 to 0.9")
@@ -214,28 +216,27 @@ class _Trial:
         held: Evidence,
     ) -> None:
         n = len(cells)
-        self._cells, self._table, self._prior_sd, self._fitted, self._held = (
-            cells,
-            table,
-            prior_sd,
-            fitted,
-            held,
-        )
+        self._cells, self._table, self._prior_sd = cells, table, prior_sd
+        self._fitted, self._held = fitted, held
         self._before = expected_of(table, np.zeros((n, N_FACTORS)))
         self._verdict = np.full((n, N_FACTORS), APPLIED)
         self._reasons = [[""] * N_FACTORS for _ in range(n)]
         self._theta, self._sd = np.zeros((n, N_FACTORS)), prior_sd.copy()
 
     def run(self) -> None:
-        """At least one factor of a cell is taken back in a round, so there are no more rounds than factors."""
-        for _ in range(N_FACTORS + 1):
+        """Every round but the last takes back at least one factor of a cell, so it ends; few rounds are usual."""
+        going_on = True
+        while going_on:
             taken_back = (self._verdict == OUT_OF_RANGE) | (self._verdict == WORSE)
-            theta, sd = fit(self._table, self._prior_sd, self._fitted, taken_back)
-            self._theta = np.where(taken_back, self._theta, theta)
+            best, sd = fit(self._table, self._prior_sd, self._fitted, taken_back)
             self._sd = np.where(taken_back, self._sd, sd)
             self._identify(taken_back)
-            if not (self._refuse_impossible() or self._refuse_worse(melt_only=True) or self._refuse_worse()):
-                return
+            # What keeps its value must keep it in the fit of the others too, at the price of a larger uncertainty.
+            theta, _ = fit(self._table, self._prior_sd, self._fitted, self._verdict != APPLIED)
+            self._sd = np.where(self._verdict == APPLIED, np.hypot(sd, theta - best), self._sd)
+            best = np.where(self._verdict == APPLIED, theta, best)
+            self._theta = np.where(taken_back, self._theta, best)
+            going_on = self._refuse_impossible() or self._refuse_worse(melt_only=True) or self._refuse_worse()
 
     @property
     def _applied(self) -> FloatArray:
@@ -313,14 +314,18 @@ class _Trial:
 
     def _refuse_worse(self, melt_only: bool = False) -> bool:
         """Take back what held-out days speak against; the shell, which depends on the melt, is judged after it."""
-        after = expected_of(self._table, self._applied)
+        applied = self._applied
+        after = expected_of(self._table, applied)
         found = False
-        for cell, k in zip(*np.nonzero(self._verdict == APPLIED), strict=True):
+        for cell, k in zip(*np.nonzero(applied), strict=True):
             quantity = self._quantity(cell, k)
             if melt_only and quantity == SHELL:
                 continue
+            # Corrections can make up for each other: each is judged with the others as they are.
+            others = np.where(np.arange(N_FACTORS) == k, 0.0, applied[cell])
+            without = expected_of(self._table[cell : cell + 1], others[None])[0]
             held = self._held.value[cell, quantity]
-            old, new = held - self._before[cell, quantity], held - after[cell, quantity]
+            old, new = held - without[quantity], held - after[cell, quantity]
             if abs(new) > abs(old):
                 reason = f"held-out {QUANTITIES[quantity]}: {old:.3g} off would become {new:.3g}"
                 self._set(cell, int(k), WORSE, reason)
