@@ -40,6 +40,8 @@ _SEED = 31
 _TRACES = Path("/work/shared/data/real_traces")
 #: Real traces: folder, seconds between two values, how they are named in the card.
 _REAL = (("smelter_126kA", 7.2, "126 kA cell, 87 min"), ("smelter_10h_2022", 45.0, "2022 cell, 10 h"))
+#: The trace that ends with one.
+_RAISED = "smelter_126kA"
 _WINDOW_S = 600.0
 
 
@@ -67,13 +69,17 @@ def traces(n_cells: int, hours: int) -> Figures:
 def _real(folder: str) -> F:
     table = pq.read_table(_TRACES / folder / "readings", columns=["cell_voltage_V"])
     volt = table["cell_voltage_V"].to_numpy().astype(float)
-    return volt[~np.isnan(volt)]
+    volt = volt[~np.isnan(volt)]
+    # What follows a lasting step of 60 mV is a beam raise: a command, not how a cell behaves.
+    windows = np.median(np.lib.stride_tricks.sliding_window_view(volt, 20), axis=-1)
+    raised = np.flatnonzero(windows[22:] - windows[:-22] > 0.06)
+    return volt[: raised[0] + 18] if len(raised) and folder == _RAISED else volt
 
 
 def _thinned(volt: F, step_s: float) -> F:
     """Means of the seconds that fall into each step."""
     edges = np.round(np.arange(0.0, len(volt) + 1e-9, step_s)).astype(np.int64)
-    return np.add.reduceat(volt, edges[:-1])[: len(edges) - 1] / np.diff(edges)
+    return np.add.reduceat(volt[: edges[-1]], edges[:-1]) / np.diff(edges)
 
 
 def _detrended(volt: F, step_s: float) -> F:
@@ -90,6 +96,9 @@ def _character(volt: F, step_s: float) -> Figures:
     figures: Figures = {}
     for seconds in (10.0, 60.0, 600.0, 3600.0):
         lag = max(round(seconds / step_s), 1)
+        if lag > len(volt) // 2:
+            figures[f"spread_{seconds:.0f}s_mV"] = float("nan")
+            continue
         step = volt[lag:] - volt[:-lag]
         figures[f"spread_{seconds:.0f}s_mV"] = 1e3 * float(np.sqrt(np.mean(step**2) / 2.0))
     rest = _detrended(volt, step_s)
