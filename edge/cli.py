@@ -83,9 +83,13 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     simulate = command("simulate", _simulate, "a recorded history with labels, or a live line on a broker")
-    target = simulate.add_mutually_exclusive_group(required=True)
-    target.add_argument("--out", type=Path, metavar="DIR", help="write a history here")
-    target.add_argument("--mqtt", type=_host_port, metavar="HOST:PORT", help="publish live to this broker")
+    simulate.add_argument("--out", type=Path, metavar="DIR", help="a new folder for the history")
+    simulate.add_argument(
+        "--mqtt",
+        type=_host_port,
+        metavar="HOST:PORT",
+        help="publish live to this broker instead; DIR gets the plant.toml for the gateway",
+    )
     simulate.add_argument("--cells", type=_count(1, 1000), default=24)
     simulate.add_argument("--days", type=_positive, default=1.0)
     simulate.add_argument("--seed", type=int, default=1)
@@ -239,6 +243,8 @@ def _simulate(arguments: argparse.Namespace) -> int:
     from plant.technology import TechnologyError
     from streams.broker import Unavailable
 
+    if arguments.out is None:
+        return _fail(USAGE, "simulate: --out DIR is missing")
     try:
         if arguments.mqtt is None:
             record(arguments, sys.stderr)

@@ -66,6 +66,8 @@ def live(arguments: argparse.Namespace, say: Callable[[str], None]) -> None:
         When the broker cannot be reached or stops taking messages.
     ValueError
         If an argument is out of range.
+    FileExistsError
+        If there is a ``plant.toml`` already.
     """
     host, port = arguments.mqtt
     start_us = time.time_ns() // 1000 // _HOUR_US * _HOUR_US
@@ -77,8 +79,10 @@ def live(arguments: argparse.Namespace, say: Callable[[str], None]) -> None:
         start_us=start_us,
         technology=_technology(arguments.technology),
     )
-    path = Path("plant.toml").absolute()
-    path.write_text(plant_toml(line), encoding="utf-8")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    path = arguments.out / "plant.toml"
+    with path.open("x", encoding="utf-8") as file:
+        file.write(plant_toml(line))
     say(f"{path}: what the gateway has to know of this line")
     publisher = mqtt.Publisher(mqtt.Broker(host=host, port=port, client_id="potline-simulate"))
     publisher.start()

@@ -134,6 +134,7 @@ def hidden(technology: Technology, n_cells: int, seed: int) -> Hidden:
         exposure=np.array([_exposure(side, k) for k in range(segments)]),
         critical_pct=rng.uniform(1.58, 1.74, n),
         film_V=rng.uniform(16.0, 36.0, n),
+        heave_mm=np.exp(rng.normal(np.log(0.10), 0.6, n)).clip(0.03, 0.6),
     )
     cover = np.array([_cover_for(d, draft, i, anodes) for i in range(n)])
     return draft._replace(cover=cover)
@@ -260,6 +261,7 @@ def settled(technology: Technology, h: Hidden, seed: int) -> State:
         wave_mm=np.zeros(n),
         wave_rate=np.zeros(n),
         wave_mean_mm2=h.wave_mm**2,
+        heave_mm=np.zeros(n),
         effect_s=np.zeros(n),
         starved_s=np.full(n, 1e12),
         quenched_s=np.full(n, -1e12),

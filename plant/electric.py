@@ -14,11 +14,14 @@ _ALUMINA_PER_METAL = 1.8895
 _FEED_J_KG = 2.25e6
 #: Seconds in which neighbouring zones exchange their alumina.
 _MIXING_S = 450.0
+#: Memory of the slow heave of the metal under the anodes [s].
+_HEAVE_S = 900.0
 #: Slope of the overvoltage against the logarithm of the current [V], and rated over exchange current.
 _TAFEL_V = 0.1
 _EXCHANGE = 149.4
 #: An effect ends when there is so much more alumina than where it began.
-_WETTED = 1.10
+_WETTED = 1.05
+_DEWETTED = 0.10
 #: Above so many times its limit no zone can be near one, whatever its current.
 _SAFE = 1.5
 _CARBON_J_MM_M2_K = 1600.0 * 1.57
@@ -27,12 +30,15 @@ _IRON_KG_KG, _SILICON_KG_KG = 8.0e-4, 3.5e-4
 
 @kernel
 def _wave(h: Hidden, s: State, e: Effects) -> None:
-    """Rolling of the metal pad: a lightly damped oscillator driven by noise."""
+    """Rolling of the metal pad, a lightly damped oscillator driven by noise; and its slow heave."""
     for i in range(s.beam_V.shape[0]):
         spin = 6.2832 / h.wave_period_s[i]
         s.wave_rate[i] += -spin * spin * s.wave_mm[i] - 0.05 * spin * s.wave_rate[i]
         s.wave_rate[i] += 0.22 * spin * h.wave_mm[i] * e.wave[i] * np.sqrt(spin) * normal(s.rng, i)
         s.wave_mm[i] += s.wave_rate[i]
+        s.heave_mm[i] += -s.heave_mm[i] / _HEAVE_S + h.heave_mm[i] * np.sqrt(2.0 / _HEAVE_S) * normal(
+            s.rng, i
+        )
         s.wave_mean_mm2[i] += (s.wave_mm[i] * s.wave_mm[i] - s.wave_mean_mm2[i]) / 1800.0
 
 
@@ -42,7 +48,7 @@ def _network(d: Design, h: Hidden, s: State, e: Effects, line_A: float) -> None:
     n_anodes, zones = s.current_A.shape[1], s.dissolved_kg.shape[1]
     scale = d.current_A / n_anodes
     for i in range(s.beam_V.shape[0]):
-        metal_mm = 1000.0 * s.metal_kg[i] / (2300.0 * d.metal_area_m2)
+        metal_mm = 1000.0 * s.metal_kg[i] / (2300.0 * d.metal_area_m2) + s.heave_mm[i]
         spread = s.kappa_S_m[i] * d.anode_area_m2 * 1.12
         total_A, total_S = 0.0, 0.0
         for z in range(zones):
@@ -87,11 +93,12 @@ def _ignite(d: Design, h: Hidden, s: State, t: int) -> None:
             if percent > _SAFE * h.critical_pct[i] and s.film[i, z] == 0.0:
                 continue
             density = max(s.zone_A[i, z] * zones / d.current_A, 0.0)
-            limit = h.critical_pct[i] * density**0.8
-            near = near or percent < limit + 0.12
             film = s.film[i, z]
+            # A face that the bath no longer wets needs more alumina to be wetted again.
+            limit = h.critical_pct[i] * density**0.8 * (1.0 + _DEWETTED * min(10.0 * film, 1.0))
+            near = near or percent < limit + 0.12
             if percent < limit:
-                s.film[i, z] = film + (1.0 - film) * min(0.5 * (limit - percent) + 0.01, 0.2)
+                s.film[i, z] = film + (1.0 - film) * min(0.5 * (limit - percent) + 0.02, 0.2)
             elif film > 0.0 and percent > _WETTED * limit:
                 s.film[i, z] = film * 0.9 if film > 1e-3 else 0.0
         if not near:

@@ -191,7 +191,7 @@ class Line:
         self._second += seconds
         log = out.log[:count]
         for row in log[log[:, 2] == logbook.EFFECT].tolist():
-            self._ledger.anode_effect(int(row[1]), row[0], row[3], row[4])
+            self._ledger.anode_effect(int(row[1]), row[3], row[0])
         return line_A, around.air_C, out._replace(log=log)
 
     def _give_way(self) -> None:

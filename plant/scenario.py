@@ -79,7 +79,8 @@ def scenario(
 
 def _otherwise(design: Technology) -> Technology:
     """The same cells, run by other people with fewer instruments."""
-    kept = [k for k, side in enumerate(design.shell_sides) if k % 2 == 1 or side in ("duct", "tap")]
+    sides = design.shell_sides
+    kept = [k for k, side in enumerate(sides) if side in sides[:k] or side in ("duct", "tap")]
     return design._replace(
         tap_interval_h=design.tap_interval_h * _SLOWER_TAPS,
         anode_life_h=design.anode_life_h * _SHORTER_LIFE,

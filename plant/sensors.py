@@ -78,6 +78,7 @@ class Sensors:
             self._sigma_V,
             volt,
         )
+        np.minimum(volt, _RANGE_V, out=volt)
         white = self._draw_anode.standard_normal(true.anode_A.shape, dtype=np.float32)
         anode = true.anode_A * (self._anode_gain + 0.004 * white)
         segments = true.shell_C.shape[2]
@@ -91,7 +92,7 @@ class Sensors:
         bias_C = self._shell_bias_C + self._ageing_K_s * (age_s % _CALIBRATED_S)
         shell = true.shell_C + bias_C + (draught + 0.25 * slow)[:, :, :segments]
         measured = Output(
-            voltage_V=np.round(volt.clip(max=_RANGE_V), 3),
+            voltage_V=np.round(volt, 3),
             anode_A=np.round(anode, -1),
             shell_C=np.round(shell, 1),
             gas_C=np.round(true.gas_C + (draught + 0.8 * slow)[:, :, segments], 1),

@@ -54,6 +54,7 @@ class Hidden(NamedTuple):
     superheat_C: F
     wave_mm: F
     wave_period_s: F
+    heave_mm: F
     cover: F
     ledge_W_mK: F
     gas_rise_C: F
@@ -130,6 +131,7 @@ class State(NamedTuple):
     wave_mm: F
     wave_rate: F
     wave_mean_mm2: F
+    heave_mm: F
     effect_s: F  # seconds since the control saw an anode effect, 0 without one
     starved_s: F  # since when the leanest zone has been near its limit; far ahead without that
     quenched_s: F  # when the last one was seen

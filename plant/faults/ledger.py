@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from math import isnan, nan
 from typing import NamedTuple
 
+import numpy as np
+
 from plant.faults.kind import Fault, Kind, World, strength
 from plant.faults.library import LIBRARY, PHYSICAL
 from plant.state import calm
@@ -112,6 +114,8 @@ class Ledger:
         self._open = sorted(self._courses.values(), key=lambda c: c.fault.start_s - c.kind.lead_s)
         self._active = False
         self._effects: list[Label] = []
+        #: Since when the cells that have an anode effect, or had one last, were near their limit.
+        self._starved_s: dict[int, float] = {}
 
     def step(self, world: World) -> None:
         """Put the causes of this moment in place.
@@ -128,6 +132,10 @@ class Ledger:
             if course.fault.start_s - course.kind.lead_s > world.second:
                 break
             self._active = course.act(world) or self._active
+        for cell in np.flatnonzero(world.state.effect_s > 0.0).tolist():
+            since_s = float(world.state.starved_s[cell])
+            if since_s <= world.second:
+                self._starved_s[cell] = since_s
         if world.second % _LOOK_S == 0:
             for course in self._open:
                 if course.fault.start_s > world.second:
@@ -135,26 +143,23 @@ class Ledger:
                 course.look(world)
             self._open = [course for course in self._open if not course.over]
 
-    def anode_effect(self, cell: int, second: float, begun_s: float, starved_s: float) -> None:
-        """Note an anode effect that has just ended.
+    def anode_effect(self, cell: int, begun_s: float, ended_s: float) -> None:
+        """Note an anode effect that has ended.
 
         Parameters
         ----------
         cell
             Index.
-        second, begun_s
-            When it ended, and when the voltage rose [s].
-        starved_s
-            Since when the leanest zone had been near its limit [s].
+        begun_s, ended_s
+            When the voltage rose and when it fell [s].
         """
-        start_s = min(max(starved_s, begun_s - _LEAD_S), begun_s)
-        effect = Fault("anode_effect", cell, begun_s, second, 1.0, shape="step")
-        self._effects.append(Label(effect, begun_s, second))
-        planned = any(
-            f.kind == "anode_effect_imminent" and f.cell == cell and f.start_s <= begun_s <= f.end_s + _LEAD_S
-            for f in self._all
+        self._effects.append(
+            Label(Fault("anode_effect", cell, begun_s, ended_s, 1.0, shape="step"), begun_s, ended_s)
         )
-        if not planned and begun_s > start_s:
+        if any(_led_to(fault, cell, begun_s) for fault in self._all):
+            return
+        start_s = max(self._starved_s.get(cell, begun_s), begun_s - _LEAD_S)
+        if start_s < begun_s:
             soon = Fault("anode_effect_imminent", cell, start_s, begun_s, 1.0)
             self._effects.append(Label(soon, start_s, begun_s))
 
@@ -164,4 +169,18 @@ class Ledger:
             self._courses[k].label() if k in self._courses else Label(f, f.start_s, f.end_s)
             for k, f in enumerate(self._all)
         ]
+        found = [self._until_effect(label) for label in found]
         return sorted(found + self._effects, key=lambda x: (x.fault.start_s, x.fault.cell, x.fault.kind))
+
+    def _until_effect(self, label: Label) -> Label:
+        """What leads to an anode effect ends where that begins."""
+        begun = [x.observable_s for x in self._effects if _led_to(label.fault, x.fault.cell, x.observable_s)]
+        if not begun:
+            return label
+        return label._replace(observable_s=min(label.observable_s, begun[0]), end_s=begun[0])
+
+
+def _led_to(fault: Fault, cell: int, begun_s: float) -> bool:
+    """Whether a planned lack of alumina led to an anode effect."""
+    near = fault.start_s <= begun_s <= fault.end_s + _LEAD_S
+    return fault.kind == "anode_effect_imminent" and fault.cell == cell and near

@@ -16,8 +16,8 @@ Plan = Literal["enriched", "natural", "shift", "none"]
 PLANS: tuple[str, ...] = get_args(Plan)
 
 _HOUR = 3600.0
-_SLOT_DAYS = 4.0
-#: What an enriched record always begins with, as many cells as there may be.
+_SLOT_DAYS = 5.0
+#: What an enriched record always begins with, a clear case of each.
 _FIRST = ("anode_slow_pickup", "ledge_thinning")
 #: Share of faults of an enriched record that come on top of another one in the same cell.
 _OVERLAP = 0.10
@@ -56,7 +56,7 @@ def plan_faults(
     Parameters
     ----------
     plan
-        ``enriched`` gives half of the cells a fault about every four days, all kinds in turn, with recovery
+        ``enriched`` gives half of the cells a fault about every five days, all kinds in turn, with recovery
         after each; ``natural`` and ``shift`` follow the rates that stand with each kind; ``none`` gives none.
     n_cells, days, seed, technology
         As given to the line.
@@ -81,24 +81,29 @@ def _enriched(
     slot_s = days * 86400.0 / slots
     others = [name for name in LIBRARY if name not in _FIRST]
     order = [*_FIRST, *(others[k] for k in rng.permutation(len(others)).tolist())]
+    cells = np.sort(np.random.default_rng([n_cells, 3]).permutation(n_cells)[: (n_cells + 1) // 2]).tolist()
     planned: list[Fault] = []
-    turn = 0
+    waiting: list[str] = []
     for slot in range(slots):
-        for cell in np.sort(np.random.default_rng([n_cells, 3]).permutation(n_cells)[: (n_cells + 1) // 2]):
-            kind = LIBRARY[order[turn % len(order)]]
-            turn += 1
-            start = (slot + float(rng.uniform(0.05, 0.45))) * slot_s
-            severity = float(rng.uniform(0.1, 1.0))
-            own = [c for c in calendar if c.cell == cell and start <= c.second < (slot + 0.7) * slot_s]
-            if kind.where == "change" and not own:
-                kind = LIBRARY["ledge_thinning"]
-            first = _fault(rng, kind, int(cell), start, severity, technology, own)
-            planned.append(first)
+        for cell in cells:
+            first_s, last_s = (slot + 0.05) * slot_s, (slot + 0.45) * slot_s
+            own = [c for c in calendar if c.cell == cell and first_s <= c.second < last_s]
+            waiting = waiting or list(order)
+            # What needs an anode change waits for a cell that has one in time.
+            name = next((n for n in waiting if own or LIBRARY[n].where != "change"), "ledge_thinning")
+            if name in waiting:
+                waiting.remove(name)
+            kind = LIBRARY[name]
+            clear = 0.8 if name in _FIRST and not any(f.kind == name for f in planned) else 0.1
+            severity = float(rng.uniform(clear, 1.0))
+            start = float(rng.uniform(first_s, last_s))
+            fault = _fault(rng, kind, cell, start, severity, technology, own)
+            planned.append(fault)
             if rng.random() < _OVERLAP:
                 other = LIBRARY[others[int(rng.integers(len(others)))]]
                 if other.where not in ("change", kind.where):
-                    again = first.start_s + float(rng.uniform(0.1, 0.8)) * (first.end_s - first.start_s)
-                    planned.append(_fault(rng, other, int(cell), again, severity, technology, []))
+                    again = fault.start_s + float(rng.uniform(0.1, 0.8)) * (fault.end_s - fault.start_s)
+                    planned.append(_fault(rng, other, cell, again, severity, technology, []))
     return planned
 
 

@@ -12,7 +12,7 @@ class AnodeEffectImminent(Kind):
     onset_h = (0.02, 0.5)
     shapes = ("step", "ramp", "intermittent")
     natural = 0.10
-    spread = 0.10
+    spread = 0.05
 
     def act(self, world: World, fault: Fault, strength: float) -> None:
         """Shorten every shot, until an anode effect has made the crew fill the bins."""
@@ -24,7 +24,7 @@ class AnodeEffectImminent(Kind):
         """Alumina of the leanest zone over its limit [wt%]."""
         s = world.state
         leanest = 100.0 * s.dissolved_kg.shape[1] * s.dissolved_kg[fault.cell].min() / s.bath_kg[fault.cell]
-        return max(0.25 - float(leanest - world.hidden.critical_pct[fault.cell]), 0.0)
+        return max(0.30 - float(leanest - world.hidden.critical_pct[fault.cell]), 0.0)
 
     def expected(self, world: World, fault: Fault) -> float | None:
         """More than enough."""
