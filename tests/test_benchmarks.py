@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks import elementary, lundby_kernel, results, rivals
+from benchmarks import bench_detection, elementary, lundby_kernel, results, rivals
 from benchmarks.lundby import LATENT_AS_CODED, scenario
 from twin.bath import Bath, liquidus_solheim
 from twin.params import params_for
@@ -119,6 +119,13 @@ def test_stated_defects_of_the_model_are_real():
     assert 4.0 < params_for(None, 300e3).ledge_latent_J_kg / LATENT_AS_CODED < 5.0
     # Bath drop at 140 kA, all its heat there is; a cell of that size needs 4.3 to 4.6 V.
     assert lundby_kernel.drop_of(X0, U0)[-1] < 1.5
+
+
+def test_detection_is_scored_from_fresh_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    found = bench_detection.scored(tmp_path, "enriched", cells=2, days=0.1, interval_s=30.0, seed=5)
+    assert found["record"]["cell_days"] == pytest.approx(0.2, abs=0.01)
+    assert found["seconds"].keys() == {"simulate", "replay", "evaluate"}
+    assert "cell-days" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", sorted(results.TABLES))

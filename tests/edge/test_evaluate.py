@@ -244,6 +244,19 @@ def test_labels_may_be_a_table_of_texts(made: Made, tmp_path: Path, run: Callabl
     assert json.loads(run(*made.arguments())[1])["groups"]["all"]["system"]["detected"] == 1
 
 
+def test_a_record_without_events_has_false_alarms_only(made: Made, run: Callable[..., Said]) -> None:
+    write_labels(made.labels, [])
+    code, out, err = run(*made.arguments(), "--table")
+    assert code == 0
+    found = json.loads(out)
+    system = found["groups"]["all"]["system"]
+    assert (system["events"], system["recall"], system["false_alarms"]) == (0, None, 2)
+    assert found["record"]["cell_days_normal"] == pytest.approx(12.0)
+    # The budget of the null models is that of the system, on the other half of the cells.
+    assert found["groups"]["all"]["t2_full_covariance"]["false_per_cell_day"] <= 1.0
+    assert "0 events" in err
+
+
 def test_one_cell_has_no_null_models_and_says_so(made: Made, run: Callable[..., Said]) -> None:
     plant = made.folder / "plant.toml"
     head, first, *_ = plant.read_text(encoding="utf-8").split("[[line.cell]]")
