@@ -187,7 +187,7 @@ def _detection_rows(group: str, rows: Figures) -> list[str]:
         series = row.get("series", {})
         figures = (
             _or_dash(row["recall"]),
-            _interval(row["recall_bootstrap_95"]),
+            _interval(row["recall_wilson_95"]),
             _or_dash(row["false_per_cell_day"]),
             _interval(row["false_per_cell_day_poisson_95"]),
             _or_dash(row.get("in_hindsight", {}).get("recall")),

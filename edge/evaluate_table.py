@@ -85,7 +85,7 @@ def _texts(row: dict[str, Any]) -> list[str]:
     series = row.get("series", {})
     return [
         _text(row["recall"]),
-        _pair(row["recall_bootstrap_95"]),
+        _pair(row["recall_wilson_95"]),
         _text(row["false_per_cell_day"]),
         _pair(row["false_per_cell_day_poisson_95"]),
         _text(row["in_hindsight"]["recall"]) if "in_hindsight" in row else "",
