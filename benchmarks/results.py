@@ -155,6 +155,7 @@ def detection_table(figures: Figures) -> str:
         _where(figures),
         f"{size['cells']} cells, {size['days']:g} days a set, a row a cell every {size['interval_s']:g} s.",
     ]
+    lines += ["", *(target_line(target) for target in figures["targets"])]
     for name, found in figures["sets"].items():
         record, clock = found["record"], found["clock"]
         lines += [
@@ -172,6 +173,18 @@ def detection_table(figures: Figures) -> str:
             if group in ("all", *FAMILIES) and rows["system"]["events"] + rows["system"]["alarms"] > 0:
                 lines += ["", *_detection_rows(group, rows)]
     return "\n".join(lines) + "\n"
+
+
+def target_line(target: Figures) -> str:
+    """One target of ``benchmarks.detection_targets.judged`` as an item of a list."""
+    verdict = {True: "met", False: "**MISSED**", None: "not judged: nothing of the kind in the set"}[
+        target["met"]
+    ]
+    bound = "at least" if target["least"] else "at most"
+    return (
+        f"* {target['what']}: {_or_dash(target['value'])} ({bound} {target['target']:g}; {target['events']} events), "
+        f"{verdict}."
+    )
 
 
 def _detection_rows(group: str, rows: Figures) -> list[str]:

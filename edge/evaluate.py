@@ -16,7 +16,7 @@ from models.scoring import nulls
 from models.scoring.events import GRID_US, Episode, span
 from models.scoring.figures import Figures, Judged, change_scores, judge, number, prediction, row
 from models.scoring.pointwise import auroc, average_precision
-from models.scoring.rules import BUFFER_S, FAMILIES, FAMILY_OF, groups
+from models.scoring.rules import BUFFER_S, FAMILY_OF, groups
 from models.scoring.series import Target, figures, of_episodes, target
 
 F32 = NDArray[np.float32]
@@ -108,7 +108,7 @@ def scores(case: Case, seed: int) -> Figures:
         ``anode_changes``, ``anode_effect_prediction`` and ``clock``.
     """
     kinds = _tables(case)
-    own = {name: wanted for name, wanted in kinds.items() if name in ("all", *FAMILIES)}
+    own = {name: wanted for name, wanted in kinds.items() if name not in FAMILY_OF}
     judged = judge(case.cells, case.events, case.episodes)
     targets = {name: _targets(case, wanted) for name, wanted in own.items()}
     rivals = {"system": _system(case, judged, own)}

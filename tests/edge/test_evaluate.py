@@ -167,7 +167,7 @@ def test_figures_of_a_history_made_by_hand(made: Made, run: Callable[..., Said])
 def test_every_null_model_stands_in_every_table(made: Made, run: Callable[..., Said]) -> None:
     _, out, err = run(*made.arguments(), "--table")
     found = json.loads(out)
-    assert set(found["groups"]) == {"all", "anode_change", "anode_slow_pickup"}
+    assert set(found["groups"]) == {"all", "fast", "anode_change", "anode_slow_pickup"}
     for rows in found["groups"].values():
         assert list(rows) == ["system", *NULLS]
     assert found["nulls_left_out"] == {}
