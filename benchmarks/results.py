@@ -201,6 +201,7 @@ def detection_table(figures: Figures) -> str:
         _where(figures),
         f"{size['cells']} cells, {size['days']:g} days a set, a row a cell every {size['interval_s']:g} s.",
     ]
+    lines += ["", *(target_line(target) for target in figures["targets"])]
     for name, found in figures["sets"].items():
         record, clock = found["record"], found["clock"]
         lines += [
@@ -220,22 +221,35 @@ def detection_table(figures: Figures) -> str:
     return "\n".join(lines) + "\n"
 
 
+def target_line(target: Figures) -> str:
+    """One target of ``benchmarks.detection_targets.judged`` as an item of a list."""
+    verdict = {True: "met", False: "**MISSED**", None: "not judged: nothing of the kind in the set"}[
+        target["met"]
+    ]
+    bound = "at least" if target["least"] else "at most"
+    return (
+        f"* {target['what']}: {_or_dash(target['value'])} ({bound} {target['target']:g}; {target['events']} events), "
+        f"{verdict}."
+    )
+
+
 def _detection_rows(group: str, rows: Figures) -> list[str]:
     system = rows["system"]
     lines = [
         f"`{group}`: {system['events']} events, {system['events_hidden']} more that never showed in time, "
         f"{system['events_cut']} cut by the record.",
         "",
-        "| | recall | 95 % | false a cell-day | 95 % | median delay, min | VUS-PR | AUC-PR | beaten |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---|",
+        "| | recall | 95 % | false a cell-day | 95 % | recall at equal | delay, min | VUS-PR | AUC-PR | beaten |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---|",
     ]
     for name, row in rows.items():
         series = row.get("series", {})
         figures = (
             _or_dash(row["recall"]),
-            _interval(row["recall_bootstrap_95"]),
+            _interval(row["recall_wilson_95"]),
             _or_dash(row["false_per_cell_day"]),
             _interval(row["false_per_cell_day_poisson_95"]),
+            _or_dash(row.get("in_hindsight", {}).get("recall")),
             _or_dash(row["delay_median_min"]),
             _or_dash(series.get("vus_pr")),
             _or_dash(series.get("auc_pr")),

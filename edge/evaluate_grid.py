@@ -92,6 +92,7 @@ def gridded(history: Path, plant: Plant) -> Generator[Grid]:
         for path in paths:
             _add(path, plant, columns, start_us, (mean, n_values), counts)
         observed = _finish(mean, n_values, columns)
+        del n_values
         yield Grid(start_us, columns, mean[:-1], observed, {k: v for k, v in counts.items() if v})
 
 

@@ -32,14 +32,15 @@ class NullResult(NamedTuple):
     scores : (n,) float32 each
         Score series of each cell.
     episodes
-        Alarms by group, at the threshold of the group.
-    thresholds
-        By group, one for each half of the cells; empty for a model without one.
+        Alarms by group, at the threshold that was frozen on the other half of the cells.
+    in_hindsight
+        The same at the lowest threshold that gives no more false alarms than the system on the very cells that are
+        judged: the most that the model could have reached. Empty for a model without a threshold.
     """
 
     scores: list[F32]
     episodes: dict[str, list[Episode]]
-    thresholds: dict[str, list[float]]
+    in_hindsight: dict[str, list[Episode]]
 
 
 def variables(sensors: Sensors) -> NDArray[np.float64]:
@@ -89,24 +90,20 @@ def run(name: str, case: Case, judged: Judged, kinds: Mapping[str, tuple[str, ..
         return NullResult(scores, dict.fromkeys(kinds, told), {})
     scores: list[F32] = [np.zeros(0, dtype=np.float32)] * len(case.cells)
     episodes: dict[str, list[Episode]] = {group: [] for group in kinds}
-    thresholds: dict[str, list[float]] = {group: [] for group in kinds}
+    in_hindsight: dict[str, list[Episode]] = {group: [] for group in kinds}
     one, other = halves(len(case.cells))
     for validation, test in ((one, other), (other, one)):
         score = _scorer(name, case, validation, seed)
-        steps, false = _false_alarms(case, validation, score)
-        chosen: dict[str, float] = {}
-        for group, wanted in kinds.items():
-            allowed = sum(
-                a.cell in set(validation) and (not a.kind or a.kind in wanted) for a, _ in judged.false
-            )
-            chosen[group] = float(steps[frozen(steps, false, allowed)])
-            thresholds[group].append(chosen[group])
-        for i in test:
-            scores[i] = score(i)
-            at = {limit: alarms(scores[i], limit) for limit in set(chosen.values())}
-            for group, limit in chosen.items():
-                episodes[group] += _episodes(case.cells[i], i, at[limit], scores[i])
-    return NullResult(scores, episodes, thresholds)
+        learned = _limits(case, {i: score(i) for i in validation}, judged, kinds)
+        judging = {i: score(i) for i in test}
+        best = _limits(case, judging, judged, kinds)
+        for i, series in judging.items():
+            scores[i] = series
+            at = {limit: alarms(series, limit) for limit in {*learned.values(), *best.values()}}
+            for group in kinds:
+                episodes[group] += _episodes(case.cells[i], i, at[learned[group]], series)
+                in_hindsight[group] += _episodes(case.cells[i], i, at[best[group]], series)
+    return NullResult(scores, episodes, in_hindsight)
 
 
 def _episodes(cell: CellRecord, index: int, found: IntArray, score: F32) -> list[Episode]:
@@ -126,10 +123,11 @@ def _episodes(cell: CellRecord, index: int, found: IntArray, score: F32) -> list
     ]
 
 
-def _false_alarms(case: Case, cells: list[int], score: Score) -> tuple[NDArray[np.float64], IntArray]:
-    """Thresholds to choose from, and the false alarms of each on these cells."""
-    scored = {i: score(i) for i in cells}
-    known = np.concatenate([scored[i][case.cells[i].normal] for i in cells]).astype(np.float64)
+def _limits(
+    case: Case, scored: Mapping[int, F32], judged: Judged, kinds: Mapping[str, tuple[str, ...]]
+) -> dict[str, float]:
+    """Lowest threshold by group that gives no more false alarms on these cells than the system does there."""
+    known = np.concatenate([series[case.cells[i].normal] for i, series in scored.items()]).astype(np.float64)
     steps = ladder(known[:: len(known) // _LADDER_VALUES + 1])
     # Thinning may have left out the largest: above it there must be no alarm at all.
     top = max((float(np.nanmax(s)) for s in scored.values() if np.isfinite(s).any()), default=0.0)
@@ -139,7 +137,11 @@ def _false_alarms(case: Case, cells: list[int], score: Score) -> tuple[NDArray[n
         clear = case.cells[i].clear
         for k, limit in enumerate(steps.tolist()):
             false[k] += int(clear[alarms(series, limit)[:, 0]].sum())
-    return steps, false
+    limits: dict[str, float] = {}
+    for group, wanted in kinds.items():
+        allowed = sum(a.cell in scored and (not a.kind or a.kind in wanted) for a, _ in judged.false)
+        limits[group] = float(steps[frozen(steps, false, allowed)])
+    return limits
 
 
 def _scorer(name: str, case: Case, validation: list[int], seed: int) -> Score:

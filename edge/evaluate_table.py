@@ -9,6 +9,7 @@ _COLUMNS: tuple[str, ...] = (
     "95 %",
     "false/cell-day",
     "95 %",
+    "at equal",
     "precision",
     "delay",
     "P90",
@@ -38,7 +39,8 @@ def render(found: dict[str, Any]) -> str:
     lines = [
         f"{record['cells']} cells, {record['cell_days']:g} cell-days ({record['cell_days_normal']:g} normal), "
         f"{record['events']} events, {record['alarms']} alarms. Null models at the false alarms of the system, "
-        "thresholds frozen on the other half of the cells; always, never and schedule have none.",
+        "thresholds frozen on the other half of the cells; always, never and schedule have none. At equal: their "
+        "recall, had the threshold been chosen on the very cells that are judged.",
         "Delay and P90 in minutes after the event could be seen, RMTD the restricted mean time to detect; precision "
         "at the natural rate of events. F1 and PA-F1 stand there to be compared with those of `random` only.",
     ]
@@ -83,9 +85,10 @@ def _texts(row: dict[str, Any]) -> list[str]:
     series = row.get("series", {})
     return [
         _text(row["recall"]),
-        _pair(row["recall_bootstrap_95"]),
+        _pair(row["recall_wilson_95"]),
         _text(row["false_per_cell_day"]),
         _pair(row["false_per_cell_day_poisson_95"]),
+        _text(row["in_hindsight"]["recall"]) if "in_hindsight" in row else "",
         _text(row["precision_at_natural_rate"]),
         _minutes(row["delay_median_min"]),
         _minutes(row["delay_p90_min"]),

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks import elementary, lundby_kernel, results, rivals
+from benchmarks import bench_detection, elementary, lundby_kernel, results, rivals
+from benchmarks.detection_targets import judged
 from benchmarks.lundby import LATENT_AS_CODED, scenario
 from twin.bath import Bath, liquidus_solheim
 from twin.params import params_for
@@ -121,6 +122,13 @@ def test_stated_defects_of_the_model_are_real():
     assert lundby_kernel.drop_of(X0, U0)[-1] < 1.5
 
 
+def test_detection_is_scored_from_fresh_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    found = bench_detection.scored(tmp_path, "enriched", cells=2, days=0.1, interval_s=30.0, seed=5)
+    assert found["record"]["cell_days"] == pytest.approx(0.2, abs=0.01)
+    assert found["seconds"].keys() == {"simulate", "replay", "evaluate"}
+    assert "cell-days" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", sorted(results.TABLES))
 def test_readme_says_what_was_measured(name: str):
     page, measured = results.page_of(name).read_text(encoding="utf-8"), results.FOLDER / f"{name}.json"
@@ -130,3 +138,29 @@ def test_readme_says_what_was_measured(name: str):
     figures = json.loads(measured.read_text(encoding="utf-8"))
     assert results.placed(page, name, results.TABLES[name](figures)) == page
     assert figures["commit"]
+
+
+def test_targets_of_detection_missed_first():
+    def row(recall: float, events: int) -> dict[str, object]:
+        share = {"share": 1.0}
+        return {"events": events, "recall": recall, "right_anode": share, "exact_kind": share}
+
+    scores = {
+        "groups": {
+            "all": {"system": row(0.5, 4), "never": row(0.0, 4) | {"beaten": "yes"}},
+            "anode_change": {"system": row(0.8, 3), "clock": row(0.9, 3) | {"beaten": "NO"}},
+        },
+        "clock": {"difference": -0.01},
+        "record": {"events": 4},
+    }
+    found = judged({"enriched": scores})
+    assert [target["what"] for target in found if target["met"] is False] == [
+        "enriched, anode_change: recall",
+        "enriched, anode_change: null models not beaten (clock)",
+    ]
+    assert found[0]["value"] == 0.8
+    verdicts = [target["met"] for target in found]
+    assert verdicts == sorted(verdicts, key=[False, True, None].index)
+    assert {target["what"] for target in found if target["met"] is None} >= {"enriched, heat_loss: recall"}
+    assert "**MISSED**" in results.target_line(found[0])
+    assert "not judged" in results.target_line(found[-1])

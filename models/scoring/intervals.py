@@ -42,7 +42,8 @@ def wilson(hits: int, n: int) -> Interval:
     share, z2 = hits / n, _Z * _Z
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = _Z / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # Exactly 0 and 1 at the ends, where rounding would leave a trace.
+    return 0.0 if hits == 0 else middle - half, 1.0 if hits == n else middle + half
 
 
 def poisson(count: int, exposure: float) -> Interval:

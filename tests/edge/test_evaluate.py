@@ -167,7 +167,7 @@ def test_figures_of_a_history_made_by_hand(made: Made, run: Callable[..., Said])
 def test_every_null_model_stands_in_every_table(made: Made, run: Callable[..., Said]) -> None:
     _, out, err = run(*made.arguments(), "--table")
     found = json.loads(out)
-    assert set(found["groups"]) == {"all", "anode_change", "anode_slow_pickup"}
+    assert set(found["groups"]) == {"all", "fast", "anode_change", "anode_slow_pickup"}
     for rows in found["groups"].values():
         assert list(rows) == ["system", *NULLS]
     assert found["nulls_left_out"] == {}
@@ -242,6 +242,19 @@ def test_labels_may_be_a_table_of_texts(made: Made, tmp_path: Path, run: Callabl
     # No side and no anode known is no mistake.
     write_labels(made.labels, [label(anode=None)])
     assert json.loads(run(*made.arguments())[1])["groups"]["all"]["system"]["detected"] == 1
+
+
+def test_a_record_without_events_has_false_alarms_only(made: Made, run: Callable[..., Said]) -> None:
+    write_labels(made.labels, [])
+    code, out, err = run(*made.arguments(), "--table")
+    assert code == 0
+    found = json.loads(out)
+    system = found["groups"]["all"]["system"]
+    assert (system["events"], system["recall"], system["false_alarms"]) == (0, None, 2)
+    assert found["record"]["cell_days_normal"] == pytest.approx(12.0)
+    # The budget of the null models is that of the system, on the other half of the cells.
+    assert found["groups"]["all"]["t2_full_covariance"]["false_per_cell_day"] <= 1.0
+    assert "0 events" in err
 
 
 def test_one_cell_has_no_null_models_and_says_so(made: Made, run: Callable[..., Said]) -> None:

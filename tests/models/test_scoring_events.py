@@ -61,7 +61,8 @@ def figures(events: list[Event], alarms: list[Episode], kinds: Sequence[str] = A
 
 def test_every_kind_has_a_family_a_window_and_a_table():
     assert sorted(FAMILY_OF) == sorted(ALARM_KINDS) == sorted(WINDOWS)
-    assert set(groups()) == {"all", *FAMILIES, *ALARM_KINDS}
+    assert set(groups()) == {"all", "fast", *FAMILIES, *ALARM_KINDS}
+    assert set(groups()["fast"]) == set(ALARM_KINDS) - set(FAMILIES["heat_loss"])
 
 
 @pytest.mark.parametrize(
