@@ -125,8 +125,49 @@ def replay_table(figures: Figures) -> str:
     return "\n".join(lines) + "\n"
 
 
+def ledger_table(figures: Figures) -> str:
+    """Markdown of ``results/ledger.json``."""
+    lines = [_where(figures)]
+    if (cost := figures.get("cost")) is not None:
+        for what, value, most, unit in (
+            (
+                f"a year's report of {cost['cells']} cells ({cost['rows']} hourly rows)",
+                cost["report_s"],
+                60,
+                "s",
+            ),
+            ("its peak of memory", cost["report_peak_MB"], 2000, "MB"),
+            ("rolling update after a closed hour, slowest of 20", cost["rolling_update_ms"], 50, "ms"),
+        ):
+            verdict = "met" if value < most else "**MISSED**"
+            lines.append(f"* {what}: {value:g} {unit} (target {most} {unit}), {verdict}.")
+    months = figures.get("truth", [])
+    if months:
+        lines += [
+            "",
+            "| seed | true DC kWh/t | found | error | stated sd | cells within 95 % | cell rms | stated sd | z rms |",
+            "|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        ]
+        lines += [
+            f"| {m['seed']} | {m['line_true_kwh_per_t']:.1f} | {m['line_found_kwh_per_t']:.1f} | "
+            f"{m['line_error_pct']:+.3f} % | {m['line_stated_sd_pct']:.3f} % | "
+            f"{m['cells_within_95']} of {m['cells_judged']} | "
+            f"{m['cell_rms_error_pct']:.2f} % | {m['cell_stated_sd_pct']:.2f} % | {m['rms_z']:.2f} |"
+            for m in months
+        ]
+        good = sum(abs(m["line_error_pct"]) <= 0.2 for m in months)
+        inside, judged = (sum(m[key] for m in months) for key in ("cells_within_95", "cells_judged"))
+        lines += [
+            "",
+            f"* line within 0.2 % of the truth: {good} of {len(months)} months, "
+            f"{'met' if good == len(months) else '**MISSED**'}.",
+            f"* cells within their stated 95 %: {100 * inside / judged:.1f} % of {judged}.",
+        ]
+    return "\n".join(lines) + "\n"
+
+
 #: What writes the table of each benchmark.
-TABLES = {"speed": speed_table, "replay": replay_table}
+TABLES = {"speed": speed_table, "replay": replay_table, "ledger": ledger_table}
 
 
 def _where(figures: Figures) -> str:
