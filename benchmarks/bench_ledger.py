@@ -86,7 +86,6 @@ def main() -> None:
     parser.add_argument("--cost", action="store_true")
     parser.add_argument("--truth", action="store_true")
     parser.add_argument("--seeds", type=int, nargs="*", default=[1, 2])
-    parser.add_argument("--days", type=int, default=31)
     parser.add_argument("--cells", type=int, default=24)
     arguments = parser.parse_args()
     path = results.FOLDER / "ledger.json"
@@ -95,7 +94,7 @@ def main() -> None:
     if arguments.cost or not arguments.truth:
         figures["cost"] = cost(arguments.seeds[0])
     if arguments.truth or not arguments.cost:
-        months = [simulated_month(s, arguments.cells, arguments.days) for s in arguments.seeds]
+        months = [simulated_month(s, arguments.cells) for s in arguments.seeds]
         figures["truth"] = months
     results.write("ledger", figures)
     print(results.ledger_table(figures))

@@ -1,6 +1,6 @@
 """A simulated month with the errors of a real one, through the ledger and the review, held against the truth.
 
-The line is simulated for the month before too, because a plant has logs of it. Errors that are put in: scatter and a
+Two weeks before the month are simulated too, because a plant has logs of them. Errors that are put in: scatter and a
 common bias of ladle weights, levels read by hand to the centimetre and known a day late, gaps of single cells and of
 the whole line, a rectifier register that starts again from zero, two cells that start up in the month.
 """
@@ -54,35 +54,47 @@ class _TrueLine(Line):
         return s.metal_kg - s.tap_rate_kg_s * drawing_s
 
 
-def simulated_month(seed: int, n_cells: int = 24, days: int = 31) -> results.Figures:
-    """Simulate two months, review the second, and compare.
+def simulated_month(
+    seed: int, n_cells: int = 24, lead_days: int = 14, keep: Path | None = None
+) -> results.Figures:
+    """Simulate the end of December and January, review January, and compare.
 
     Parameters
     ----------
     seed
         Of the line and of every error.
-    n_cells, days
-        Size, and days of each of the two months (31, December and January).
+    n_cells, lead_days
+        Size of the line, and days before the month.
+    keep
+        Folder for what the plant recorded; a temporary one without it.
     """
+    if keep is None:
+        with tempfile.TemporaryDirectory() as name:
+            return simulated_month(seed, n_cells, lead_days, Path(name))
     rng = np.random.default_rng([seed, 77])
-    start = datetime(2025, 12, 1, tzinfo=_ZONE)
-    start_us = round(start.timestamp()) * 1_000_000
-    line = _TrueLine(n_cells=n_cells, seed=seed, start_us=start_us)
+    month_us = [round(datetime(2026, m, 1, tzinfo=_ZONE).timestamp()) * 1_000_000 for m in (1, 2)]
+    lead_s = lead_days * _DAY_S
+    line = _TrueLine(n_cells=n_cells, seed=seed, start_us=month_us[0] - lead_s * 1_000_000)
     startup = rng.choice(n_cells, 2, replace=False)
-    month_s = days * _DAY_S
-    span = Span("2026-01", start_us + month_s * 1_000_000, start_us + 2 * month_s * 1_000_000)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "plant.toml").write_text(plant_toml(line), encoding="utf-8")
-        truth = _live(line, folder, rng, startup, month_s)
-        files = read_ledger(folder, Calendar(ZoneInfo(load_plant(folder / "plant.toml").time_zone)))
-        cast = {
-            month: {line_id: MonthAccounts(cast_house_kg=kg * (1.0 + _CAST_SD * rng.standard_normal()))}
-            for line_id in files.plant.lines
-            for month, kg in zip(("2025-12", "2026-01"), truth["cast_kg"], strict=True)
-        }
-        reviewer = Reviewer(files, Accounts(month=cast, scale_sd_frac=_CAST_SD))
-        review = reviewer.review(span)
+    keep.mkdir(parents=True, exist_ok=True)
+    (keep / "plant.toml").write_text(plant_toml(line), encoding="utf-8")
+    truth = _live(line, keep, rng, startup, lead_s)
+    np.savez(keep / "truth.npz", **truth)
+    return judged(keep, seed, rng)
+
+
+def judged(folder: Path, seed: int, rng: np.random.Generator) -> results.Figures:
+    """Review what a simulated plant recorded, and hold it against the truth that was kept beside it."""
+    truth = np.load(folder / "truth.npz")
+    month_us = [round(datetime(2026, m, 1, tzinfo=_ZONE).timestamp()) * 1_000_000 for m in (1, 2)]
+    files = read_ledger(folder, Calendar(ZoneInfo(load_plant(folder / "plant.toml").time_zone)))
+    cast = {
+        month: {"L1": MonthAccounts(cast_house_kg=float(kg) * (1.0 + _CAST_SD * rng.standard_normal()))}
+        for month, kg in zip(("2025-12", "2026-01"), truth["cast_kg"], strict=True)
+        if kg > 0.0
+    }
+    reviewer = Reviewer(files, Accounts(month=cast, scale_sd_frac=_CAST_SD))
+    review = reviewer.review(Span("2026-01", month_us[0], month_us[1]))
     found = review.lines[0].now.figures["liquid_dc"]
     true_line = float(truth["energy_kWh"].sum() / truth["metal_t"].sum())
     true_cell = truth["energy_kWh"] / truth["metal_t"]
@@ -93,8 +105,7 @@ def simulated_month(seed: int, n_cells: int = 24, days: int = 31) -> results.Fig
     known = np.isfinite(z)
     return {
         "seed": seed,
-        "cells": n_cells,
-        "days": days,
+        "cells": len(true_cell),
         "line_true_kwh_per_t": round(true_line, 2),
         "line_found_kwh_per_t": round(found.value, 2),
         "line_error_pct": round(100.0 * (found.value / true_line - 1.0), 4),
@@ -116,9 +127,9 @@ def simulated_month(seed: int, n_cells: int = 24, days: int = 31) -> results.Fig
 
 
 def _live(
-    line: _TrueLine, folder: Path, rng: np.random.Generator, startup: NDArray[np.int64], month_s: int
+    line: _TrueLine, folder: Path, rng: np.random.Generator, startup: NDArray[np.int64], lead_s: int
 ) -> dict[str, F]:
-    """Let the line live for two months, write what the plant would have recorded, and give the truth of the second."""
+    """Let the line live, write what the plant would have recorded, and give the truth of the month."""
     plant = load_plant(folder / "plant.toml")
     accounting, entries, n = Accounting(plant, Config()), Entries(plant), line.n_cells
     energy, metal, cast_kg = np.zeros(n), np.zeros(n), np.zeros(2)
@@ -126,10 +137,10 @@ def _live(
     everyone_until_s = 0.0
     reset_kWh = math.nan
     with Tables(folder) as tables:
-        for begin in range(0, 2 * month_s, _BLOCK_S):
+        for begin in range(0, lead_s + 31 * _DAY_S, _BLOCK_S):
             before_kg = line.metal_left_kg()
             chunk = line.advance(_BLOCK_S)
-            second = begin - month_s
+            second = begin - lead_s
             starting = np.zeros(n)
             if 0 <= second < _STARTUP_DAYS * _DAY_S:
                 starting[startup] = 1.0
@@ -157,7 +168,7 @@ def _live(
                 reset_kWh = next(c.value for c in chunk.counters if c.counter == "rectifier_ac_energy_kWh")
             entries.add(_items(chunk, rng, reset_kWh))
         tables.add(accounting.finish(int(chunk.time_us[-1]) + 1_000_000))
-    entries.add(_states(line, startup, month_s))
+    entries.add(_states(line, startup, lead_s))
     entries.write(folder / "entries.parquet")
     return {"energy_kWh": energy, "metal_t": metal, "cast_kg": cast_kg}
 
@@ -185,10 +196,10 @@ def _items(chunk: Chunk, rng: np.random.Generator, reset_kWh: float) -> list[Ite
     return items
 
 
-def _states(line: Line, startup: NDArray[np.int64], month_s: int) -> list[Item]:
+def _states(line: Line, startup: NDArray[np.int64], lead_s: int) -> list[Item]:
     found: list[Item] = []
     for index in startup.tolist():
-        for second, state in ((month_s, "STARTUP"), (month_s + _STARTUP_DAYS * _DAY_S, "NORMAL")):
+        for second, state in ((lead_s, "STARTUP"), (lead_s + _STARTUP_DAYS * _DAY_S, "NORMAL")):
             at_us = line.start_us + second * 1_000_000
             found.append(Event(at_us, at_us, line.cell_ids[index], "cell_state", {"state": state}))
     return found
