@@ -1,6 +1,7 @@
 """What the energy ledger costs for 420 cells and a year, and how near it comes to the truth of a simulated month.
 
-``python -m benchmarks.bench_ledger`` runs both and writes ``results/ledger.json``; ``--cost`` and ``--truth`` run one.
+``python -m benchmarks.bench_ledger`` runs both and writes ``results/ledger.json``; ``--cost``, ``--truth`` and
+``--imagined 40`` run one.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import results
-from benchmarks.ledger_month import simulated_month
+from benchmarks.ledger_month import imagined_month, simulated_month
 from benchmarks.ledger_site import write_site
 from twin.book import NORMAL, Book
 from twin.limits import load_limits
@@ -85,17 +86,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cost", action="store_true")
     parser.add_argument("--truth", action="store_true")
+    parser.add_argument("--imagined", type=int, help="number of imagined months")
     parser.add_argument("--seeds", type=int, nargs="*", default=[1, 2])
     parser.add_argument("--cells", type=int, default=24)
     arguments = parser.parse_args()
     path = results.FOLDER / "ledger.json"
     figures: results.Figures = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     figures |= results.conditions(arguments.seeds[0], ("numpy", "pyarrow", "numba"))
-    if arguments.cost or not arguments.truth:
+    if arguments.cost or not (arguments.truth or arguments.imagined):
         figures["cost"] = cost(arguments.seeds[0])
-    if arguments.truth or not arguments.cost:
+    if arguments.truth or not (arguments.cost or arguments.imagined):
         months = [simulated_month(s, arguments.cells) for s in arguments.seeds]
         figures["truth"] = months
+    if arguments.imagined or not (arguments.cost or arguments.truth):
+        count = arguments.imagined or 40
+        figures["imagined"] = [imagined_month(seed, arguments.cells) for seed in range(1, count + 1)]
     results.write("ledger", figures)
     print(results.ledger_table(figures))
 

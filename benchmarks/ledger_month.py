@@ -7,6 +7,7 @@ the whole line, a rectifier register that starts again from zero, two cells that
 
 import math
 import tempfile
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import results
+from benchmarks.ledger_site import Errors, write_site
 from edge.accounting import Accounting
 from edge.accounts import Accounts, MonthAccounts
 from edge.config import Config
@@ -80,12 +82,39 @@ def simulated_month(
     (keep / "plant.toml").write_text(plant_toml(line), encoding="utf-8")
     truth = _live(line, keep, rng, startup, lead_s)
     np.savez(keep / "truth.npz", **truth)
-    return judged(keep, seed, rng)
+    return judged(keep, truth, seed, rng)
 
 
-def judged(folder: Path, seed: int, rng: np.random.Generator) -> results.Figures:
-    """Review what a simulated plant recorded, and hold it against the truth that was kept beside it."""
-    truth = np.load(folder / "truth.npz")
+def imagined_month(seed: int, n_cells: int = 24) -> results.Figures:
+    """The same with an imagined site: hours at once, current efficiency that wanders; many months can be had."""
+    rng = np.random.default_rng([seed, 78])
+    startup = tuple(rng.choice(n_cells, 2, replace=False).tolist())
+    errors = Errors(_SCALE_BIAS, 0.004, 6.0, 3, 45, startup, 31, _STARTUP_DAYS)
+    with tempfile.TemporaryDirectory() as name:
+        site = write_site(
+            Path(name), n_cells=n_cells, days=62, seed=seed, start="2025-12-01", gap_share=0.01, errors=errors
+        )
+        month = slice(31, 62)
+        truth = {
+            "energy_kWh": site.energy_kWh[month].sum(axis=0),
+            "metal_t": site.metal_t[month].sum(axis=0),
+            "cast_kg": np.array([site.cast_kg[:31].sum(), site.cast_kg[month].sum()]),
+        }
+        return judged(Path(name), truth, seed, rng)
+
+
+def judged(folder: Path, truth: Mapping[str, F], seed: int, rng: np.random.Generator) -> results.Figures:
+    """Review what a plant recorded, and hold January against the truth.
+
+    Parameters
+    ----------
+    folder
+        As ``potline replay`` writes it.
+    truth
+        Energy and metal by cell in normal operation in January, and what the cast house got in both months [kg].
+    seed, rng
+        Named in the result; errors of the cast house's scale.
+    """
     month_us = [round(datetime(2026, m, 1, tzinfo=_ZONE).timestamp()) * 1_000_000 for m in (1, 2)]
     files = read_ledger(folder, Calendar(ZoneInfo(load_plant(folder / "plant.toml").time_zone)))
     cast = {
