@@ -131,13 +131,19 @@ def ledger_table(figures: Figures) -> str:
     if (cost := figures.get("cost")) is not None:
         for what, value, most, unit in (
             (
-                f"a year's report of {cost['cells']} cells ({cost['rows']} hourly rows)",
+                f"a year's report of {cost['cells']} cells ({cost['rows']} hourly rows; {cost['report_cpu_s']:g} s of "
+                f"processor time, load average {cost['load_average']:g} on {os.cpu_count()} processors)",
                 cost["report_s"],
                 60,
                 "s",
             ),
             ("its peak of memory", cost["report_peak_MB"], 2000, "MB"),
-            ("rolling update after a closed hour, slowest of 20", cost["rolling_update_ms"], 50, "ms"),
+            (
+                f"rolling update after a closed hour, slowest of 20 ({cost['rolling_update_cpu_ms']:g} ms of processor)",
+                cost["rolling_update_ms"],
+                50,
+                "ms",
+            ),
         ):
             verdict = "met" if value < most else "**MISSED**"
             lines.append(f"* {what}: {value:g} {unit} (target {most} {unit}), {verdict}.")

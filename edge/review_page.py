@@ -122,9 +122,9 @@ def _status(review: Review) -> list[str]:
         parts.append(table(head, rows))
         parts.append(f"<p>{_price(review, row.line)}</p>")
         levels: list[svg.Level] = []
-        if figures["liquid_ac_gross"].known and figures["liquid_dc"].known:
+        if figures["liquid_ac_net"].known and figures["liquid_dc"].known:
             # What AC levels mean in DC at the line's own rectifiers and busbars.
-            share = figures["liquid_dc"].value / figures["liquid_ac_gross"].value
+            share = figures["liquid_dc"].value / figures["liquid_ac_net"].value
             levels = [
                 svg.Level(benchmark * share, f"{benchmark:g} AC", "#00602b"),
                 svg.Level(baseline * share, f"{baseline:g} AC", "#a3001b"),
@@ -144,7 +144,7 @@ def _price(review: Review, line: str) -> str:
         why = basis.refused or "no tariff in force"
         return f"<span class='refused'>{both('阶梯电价：' + in_chinese(why), 'Stepped price: ' + why)}</span>"
     p = row.price
-    energy_kWh = basis.value * (row.now.energy.liquid_t - row.now.energy.startup_metal_t)
+    energy_kWh = basis.value * row.now.energy.liquid_t
     cost = float(p.cny_per_kWh) * energy_kWh
     zh = (
         f"阶梯电价：门槛 {p.threshold_kwh_per_t} kWh/t，第 {p.steps} 档，"
@@ -181,7 +181,9 @@ def _bridge(review: Review) -> list[str]:
         head = [escape(row.line), "kWh/t AC", "MWh", both("元", "CNY")]
         parts.append(table(head, rows))
         parts.append(
-            svg.bridge([BRIDGE[k][1] for k in row.bridge], list(row.bridge.values()), "kWh/t AC", "LMDI")
+            svg.bridge(
+                [" ".join(BRIDGE[k]) for k in row.bridge], list(row.bridge.values()), "kWh/t AC", "LMDI"
+            )
         )
     return parts
 

@@ -99,7 +99,7 @@ def _over_lines(review: Review, name: str) -> Figure:
     for row, figure in zip(review.lines, figures, strict=True):
         if not figure.known:
             return refusal(figure.unit, f"{row.line}: {figure.refused}", figure.coverage)
-    metal_t = [row.now.energy.liquid_t - row.now.energy.startup_metal_t for row in review.lines]
+    metal_t = [row.now.energy.liquid_t for row in review.lines]
     value = ratio_of_sums([(f.value * t, t) for f, t in zip(figures, metal_t, strict=True)])
     sd = math.sqrt(sum((f.uncertainty * t) ** 2 for f, t in zip(figures, metal_t, strict=True))) / sum(
         metal_t
