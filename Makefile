@@ -7,7 +7,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
 ARGS ?=
 
-.PHONY: demo test check fmt validate bench-speed bench-replay bench-observer bench-calibration bench-plant bench-detection bench-tep clean
+.PHONY: demo test check fmt validate bench-speed bench-replay bench-observer bench-calibration bench-plant bench-detection bench-tep bench-ledger clean
 .DEFAULT_GOAL := demo
 
 # Needs nothing but Python >= 3.11, pip and make: no root, no broker, no database, no torch.
@@ -72,6 +72,10 @@ bench-calibration: $(DEV_STAMP)
 # The data card of the simulated line, plant/README.md; about a quarter of an hour. ARGS="--part traces" does one part.
 bench-plant: $(BENCH_STAMP)
 	$(BIN)/python -m benchmarks.plant_card $(ARGS)
+
+# What the energy ledger costs, and how near it comes to the truth of simulated months; about half an hour.
+bench-ledger: $(DEV_STAMP)
+	$(BIN)/python -m benchmarks.bench_ledger $(ARGS)
 
 $(BENCH_STAMP): $(STAMP) requirements-bench.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-bench.txt

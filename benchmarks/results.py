@@ -267,7 +267,60 @@ def _interval(ends: list[float | None]) -> str:
     return f"{_or_dash(ends[0])} to {_or_dash(ends[1])}"
 
 
-#: What writes the table of each benchmark.
+def ledger_table(figures: Figures) -> str:
+    """Markdown of ``results/ledger.json``."""
+    lines = [_where(figures)]
+    if (cost := figures.get("cost")) is not None:
+        for what, value, most, unit in (
+            (
+                f"a year's report of {cost['cells']} cells ({cost['rows']} hourly rows; {cost['report_cpu_s']:g} s of "
+                f"processor time, load average {cost['load_average']:g} on {os.cpu_count()} processors)",
+                cost["report_s"],
+                60,
+                "s",
+            ),
+            ("its peak of memory", cost["report_peak_MB"], 2000, "MB"),
+            (
+                f"rolling update after a closed hour, slowest of 20 ({cost['rolling_update_cpu_ms']:g} ms of processor)",
+                cost["rolling_update_ms"],
+                50,
+                "ms",
+            ),
+        ):
+            verdict = "met" if value < most else "**MISSED**"
+            lines.append(f"* {what}: {value:g} {unit} (target {most} {unit}), {verdict}.")
+    for key, what in (("truth", "simulated"), ("imagined", "imagined")):
+        lines += _months(figures.get(key, []), what)
+    return "\n".join(lines) + "\n"
+
+
+def _months(months: Sequence[Figures], what: str) -> list[str]:
+    """Months of a ledger against the truth; a table while there are few."""
+    lines: list[str] = []
+    if months and len(months) <= 5:
+        lines += [
+            "",
+            "| seed | true DC kWh/t | found | error | stated sd | cells within 95 % | cell rms | stated sd | z rms |",
+            "|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        ]
+        lines += [
+            f"| {m['seed']} | {m['line_true_kwh_per_t']:.1f} | {m['line_found_kwh_per_t']:.1f} | "
+            f"{m['line_error_pct']:+.3f} % | {m['line_stated_sd_pct']:.3f} % | "
+            f"{m['cells_within_95']} of {m['cells_judged']} | "
+            f"{m['cell_rms_error_pct']:.2f} % | {m['cell_stated_sd_pct']:.2f} % | {m['rms_z']:.2f} |"
+            for m in months
+        ]
+    if months:
+        good = sum(abs(m["line_error_pct"]) <= 0.2 for m in months)
+        inside, judged = (sum(m[key] for m in months) for key in ("cells_within_95", "cells_judged"))
+        worst = max(abs(m["line_error_pct"]) for m in months)
+        lines += [
+            "",
+            f"* {what} months with the line within 0.2 % of the truth: {good} of {len(months)} (largest error "
+            f"{worst:.3f} %), {'met' if good == len(months) else '**MISSED**'}.",
+            f"* cells within their stated 95 %: {100 * inside / judged:.1f} % of {judged} cells of {what} months.",
+        ]
+    return lines
 
 
 #: What writes the table of each benchmark.
@@ -278,6 +331,7 @@ TABLES = {
     "plant": card,
     "tep": tep_table,
     "detection": detection_table,
+    "ledger": ledger_table,
 }
 
 

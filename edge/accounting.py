@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.config import Config
+from edge.line_fields import line_fields
 from edge.points import Point
 from streams.messages import CounterReading
 from streams.plant_file import Plant
@@ -48,13 +49,17 @@ class Accounting:
         self._rectifier_efficiency = config.energy.rectifier_efficiency
         self._hold_us = round(config.twin.current_hold_s * 1e6)
         self._limits = load_limits()
+        self._zone = ZoneInfo(plant.time_zone)
+        #: Capacity of a line is in proportion to its cells' rated current.
+        self._capacity_kA = [
+            sum((plant.cells[i].rated_current_A or 0.0) / 1000.0 for i in plant.line_cells[line])
+            for line in plant.lines
+        ]
         self._basis = Basis(
             rectifier_efficiency=config.energy.rectifier_efficiency,
             current_efficiency_sd=config.energy.current_efficiency_sd,
         )
-        calendar = Calendar(
-            ZoneInfo(plant.time_zone), config.energy.day_start_hour, config.energy.month_cut_day
-        )
+        calendar = Calendar(self._zone, config.energy.day_start_hour, config.energy.month_cut_day)
         line_index = np.array([plant.lines.index(cell.line) for cell in plant.cells], dtype=np.int64)
         self._ledger = Ledger(
             n, line_index, calendar, config.energy.max_gap_s, config.energy.current_efficiency
@@ -151,7 +156,11 @@ class Accounting:
                     points.append(self._point("cell_energy", tags, account, cells, index))
             for index, line in enumerate(self.plant.lines):
                 if lines.coverage[index] > 0.0:
-                    points.append(self._point("line_energy", {"line": line}, account, lines, index))
+                    point = self._point("line_energy", {"line": line}, account, lines, index)
+                    point.fields.update(
+                        line_fields(account, lines, index, self._capacity_kA, self._limits, self._zone)
+                    )
+                    points.append(point)
         return points
 
     def _point(

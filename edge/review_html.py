@@ -19,10 +19,14 @@ def heading(number: int, zh: str, en: str) -> str:
     return f"<h2>{number}. {both(zh, en)}</h2>"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], numeric: int = 1) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], numeric: int = 1, kind: str = "") -> str:
     """A table whose columns from ``numeric`` on are numbers."""
     kinds = ["" if i < numeric else " class='n'" for i in range(len(head))]
-    lines = ["<table><tr>", *(f"<th{k}>{h}</th>" for k, h in zip(kinds, head, strict=True)), "</tr>"]
+    lines = [
+        f"<table class='{kind}'><tr>",
+        *(f"<th{k}>{h}</th>" for k, h in zip(kinds, head, strict=True)),
+        "</tr>",
+    ]
     for row in rows:
         lines.append("<tr>" + "".join(f"<td{k}>{c}</td>" for k, c in zip(kinds, row, strict=True)) + "</tr>")
     return "".join([*lines, "</table>"])

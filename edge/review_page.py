@@ -23,14 +23,17 @@ from twin.targets import Standing
 
 _STYLE = """
 body{font:15px/1.5 system-ui,"Noto Sans CJK SC","Microsoft YaHei","WenQuanYi Micro Hei",sans-serif;color:#1c1c1c;
-background:#f4f4f2;margin:1.5rem auto;max-width:78rem;padding:0 1rem}
+background:#f4f4f2;margin:1.5rem auto;max-width:82rem;padding:0 1rem}
 h1{font-size:1.5rem;margin:.2rem 0}h2{font-size:1.15rem;margin:2.2rem 0 .5rem;border-bottom:2px solid #999}
 table{border-collapse:collapse;width:100%;background:#fff;margin:.4rem 0 1rem}
 th,td{padding:.28rem .55rem;border-bottom:1px solid #ddd;text-align:left;vertical-align:top}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .over{color:#a3001b}.good{color:#00602b}.amber{background:#ffe7b3;padding:0 .3rem;border-radius:.2rem}
 .note,.refused{color:#666}.refused{font-style:italic}small{color:#666}
-svg{width:100%;background:#fff;margin:.3rem 0}svg .axis{font-size:11px;fill:#444}svg .end{text-anchor:end}
+td:first-child,td.id{white-space:nowrap}.wide{font-size:13px}.wide td,.wide th{padding:.22rem .35rem}
+.targets td:first-child{white-space:normal}
+svg{width:100%;background:#fff;margin:.3rem 0}
+svg .axis{font-size:11px;fill:#444}svg .end{text-anchor:end}
 svg .mid{text-anchor:middle}svg .grid{stroke:#e4e4e0}svg .error{stroke:#7a8ca3;stroke-width:1.6}
 svg .dot{fill:#1f4e8c}svg .curve{fill:none;stroke:#1f4e8c;stroke-width:1.8}
 svg .worse{fill:#b04a4a}svg .better{fill:#3f8a5d}
@@ -118,10 +121,14 @@ def _status(review: Review) -> list[str]:
             )
         parts.append(table(head, rows))
         parts.append(f"<p>{_price(review, row.line)}</p>")
-        levels = [
-            svg.Level(benchmark * 0.985, "13000 AC x 0.985", "#00602b"),
-            svg.Level(baseline * 0.985, "13350 AC x 0.985", "#a3001b"),
-        ]
+        levels: list[svg.Level] = []
+        if figures["liquid_ac_net"].known and figures["liquid_dc"].known:
+            # What AC levels mean in DC at the line's own rectifiers and busbars.
+            share = figures["liquid_dc"].value / figures["liquid_ac_net"].value
+            levels = [
+                svg.Level(benchmark * share, f"{benchmark:g} AC", "#00602b"),
+                svg.Level(baseline * share, f"{baseline:g} AC", "#a3001b"),
+            ]
         names, values = zip(*review.series[row.line], strict=True) if review.series[row.line] else ((), ())
         parts.append(
             f"<p class='note'>{both('直流电耗，按当期电流效率', 'DC energy, at the period’s current efficiency')}</p>"
@@ -137,7 +144,7 @@ def _price(review: Review, line: str) -> str:
         why = basis.refused or "no tariff in force"
         return f"<span class='refused'>{both('阶梯电价：' + in_chinese(why), 'Stepped price: ' + why)}</span>"
     p = row.price
-    energy_kWh = basis.value * (row.now.energy.liquid_t - row.now.energy.startup_metal_t)
+    energy_kWh = basis.value * row.now.energy.liquid_t
     cost = float(p.cny_per_kWh) * energy_kWh
     zh = (
         f"阶梯电价：门槛 {p.threshold_kwh_per_t} kWh/t，第 {p.steps} 档，"
@@ -174,7 +181,9 @@ def _bridge(review: Review) -> list[str]:
         head = [escape(row.line), "kWh/t AC", "MWh", both("元", "CNY")]
         parts.append(table(head, rows))
         parts.append(
-            svg.bridge([BRIDGE[k][1] for k in row.bridge], list(row.bridge.values()), "kWh/t AC", "LMDI")
+            svg.bridge(
+                [" ".join(BRIDGE[k]) for k in row.bridge], list(row.bridge.values()), "kWh/t AC", "LMDI"
+            )
         )
     return parts
 

@@ -64,7 +64,7 @@ def lines_section(review: Review, standings: Sequence[Standing]) -> list[str]:
         both("差距", "distance"),
         both("年末预测", "year end"),
     ]
-    parts.append(table(head, [_standing(x) for x in standings], numeric=2))
+    parts.append(table(head, [_standing(x) for x in standings], numeric=2, kind="targets"))
     groups = contradictions([x.target for x in standings])
     for group in groups:
         listed = "; ".join(f"{t.id} {t.comparison} {t.value} {t.unit} ({t.by or '-'})" for t in group)
@@ -89,7 +89,7 @@ def _standing(x: Standing) -> list[str]:
         f"{escape(t.id)} {both(t.title_zh, t.title_en)}",
         f"<small>{escape(t.source)}</small>",
         asked + by + mark,
-        figure_text(x.figure, 1) + met,
+        figure_text(x.figure, 1) + (f" <small>{escape(t.unit)}</small>" if x.figure.known else "") + met,
         f"{x.distance:,.1f}" if math.isfinite(x.distance) else "&ndash;",
         f"{x.forecast:,.1f}" if math.isfinite(x.forecast) else "&ndash;",
     ]
@@ -156,7 +156,7 @@ def cells_section(review: Review, effects: Effects) -> list[str]:
                 level_text(int(c.level_code[i])),
             ]
         )
-    parts.append(table(head, rows, numeric=2))
+    parts.append(table(head, rows, numeric=2, kind="wide"))
     zh = "单槽等级仅供参考，标准只考核系列与年度；缺测时间按 6 V 计入等级判定。"
     en = (
         "A cell's class is indicative: the regulation knows lines and years only. Time not measured is charged "

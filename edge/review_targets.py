@@ -7,10 +7,10 @@ import numpy as np
 
 from edge.review import LineRow, Review
 from edge.review_events import Changes
-from twin.carbon import Anode, anode_co2, clean_shares
+from twin.carbon import clean_shares, market_default
 from twin.cell_voltage import energy_utilisation
 from twin.figures import Figure, ratio_of_sums, refusal
-from twin.rulebook import Row, load, unverified
+from twin.rulebook import unverified
 from twin.targets import Standing, standings
 
 _LARGE_A, _SMALL_A = 500_000.0, 200_000.0
@@ -22,34 +22,15 @@ def day_of(review: Review) -> date:
 
 
 def carbon(review: Review) -> dict[str, Figure]:
-    """Anode carbon dioxide and perfluorocarbons [t CO2e/t] by the defaults of the carbon market.
-
-    Notes
-    -----
-    Energy reference 6.1 and 6.3: without anode-effect minutes the scheme's default counts for perfluorocarbons. It is
-    higher than a measured figure below 0.2378 min per cell-day.
-    """
-    factors, day = load("emission_factors"), max(day_of(review), date(2024, 9, 13))
-    keys = (
-        "anode_net",
-        "anode_sulfur",
-        "anode_ash",
-        "pfc_default_cf4",
-        "pfc_default_c2f6",
-        "gwp_cf4",
-        "gwp_c2f6",
-    )
-    rows: dict[str, Row] = {key: factors.at(key, day) for key in keys}
-    net, sulfur, ash, cf4, c2f6, gwp_cf4, gwp_c2f6 = (float(row.value) for row in rows.values())
-    anode = anode_co2(Anode(net, sulfur, ash))
-    pfc = (cf4 * gwp_cf4 + c2f6 * gwp_c2f6) / 1000.0
-    mark = tuple(unverified(rows.values()))
+    """Anode carbon dioxide and perfluorocarbons [t CO2e/t] by the defaults of the carbon market."""
+    found = market_default(day_of(review))
+    mark = tuple(unverified(found.rows))
     return {
-        "anode_co2": Figure(anode, "t/t", method="CETS-AG-04.01 default anode", unverified=mark),
+        "anode_co2": Figure(found.anode, "t/t", method="CETS-AG-04.01 default anode", unverified=mark),
         "pfc_co2e": Figure(
-            pfc, "t/t", method="CETS-AG-04.01 default, no anode-effect minutes", unverified=mark
+            found.pfc, "t/t", method="CETS-AG-04.01 default, no anode-effect minutes", unverified=mark
         ),
-        "direct_co2e": Figure(anode + pfc, "t/t", method="sum of the two", unverified=mark),
+        "direct_co2e": Figure(found.anode + found.pfc, "t/t", method="sum of the two", unverified=mark),
     }
 
 
@@ -118,7 +99,7 @@ def _over_lines(review: Review, name: str) -> Figure:
     for row, figure in zip(review.lines, figures, strict=True):
         if not figure.known:
             return refusal(figure.unit, f"{row.line}: {figure.refused}", figure.coverage)
-    metal_t = [row.now.energy.liquid_t - row.now.energy.startup_metal_t for row in review.lines]
+    metal_t = [row.now.energy.liquid_t for row in review.lines]
     value = ratio_of_sums([(f.value * t, t) for f, t in zip(figures, metal_t, strict=True)])
     sd = math.sqrt(sum((f.uncertainty * t) ** 2 for f, t in zip(figures, metal_t, strict=True))) / sum(
         metal_t

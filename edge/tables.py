@@ -8,6 +8,7 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from edge.line_fields import LINE_FIELDS
 from edge.points import STATE_FIELDS, Point
 
 ENERGY_FIELDS: tuple[str, ...] = (
@@ -23,6 +24,7 @@ ENERGY_FIELDS: tuple[str, ...] = (
     "level_code",
     "coverage",
     "uncertainty_kwh_per_t",
+    *LINE_FIELDS,
 )
 _TIME = ("time", pa.timestamp("us", tz="UTC"))
 ENERGY_SCHEMA = pa.schema(

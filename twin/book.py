@@ -61,7 +61,8 @@ class Totals(NamedTuple):
     covered_s
         Measured time.
     gap_charge_kAh
-        Charge that flowed through the cell while its voltage was not measured, by the line's other cells.
+        Charge that flowed through the cell while it was not measured, by the line's other cells, and where none was
+        measured by the line's current of the hour before.
     time_s
         Time of the hours that were written.
     """
@@ -101,6 +102,7 @@ class Book:
         self.line_index = line_index.copy()
         self.calendar = Calendar() if calendar is None else calendar
         self._n_lines = int(line_index.max(initial=0)) + 1
+        self._last_rate = np.zeros(self._n_lines)
         self._hours = np.zeros(0, dtype=np.int64)
         self._values = np.zeros((_COLUMNS, 0, len(line_index)), dtype=np.int64)
         self._state = np.zeros((0, len(line_index)), dtype=np.int8)
@@ -185,8 +187,12 @@ class Book:
             dtype=np.int64,
         )
         if c.state != STOPPED:
-            rate = self._line_rate(self._values[:, [row]])[0, self.line_index[c.cell]]
-            values[_GAP_CHARGE] = round(max(_HOUR_MS - int(values[_COVERED]), 0) * float(rate))
+            written = self._values[:, row, c.cell]
+            missing_ms = _HOUR_MS - int(written[_COVERED])
+            charge, over_ms = (
+                (written[_GAP_CHARGE], missing_ms) if missing_ms > 0 else (written[_CHARGE], _HOUR_MS)
+            )
+            values[_GAP_CHARGE] = round(max(_HOUR_MS - int(values[_COVERED]), 0) * int(charge) / over_ms)
         delta = np.zeros((_COLUMNS, len(STATES)), dtype=np.int64)
         delta[:, c.state] += values
         if earlier:
@@ -292,14 +298,18 @@ class Book:
         return values
 
     def _line_rate(self, values: IntArray) -> FloatArray:
-        """Charge a time of every line in every hour, by the cells that cover it well; 0 where none does."""
+        """Charge a time of every line in every hour, by the cells that cover it well; else as in the hour before."""
         good = values[_COVERED] >= VALID_HOUR * _HOUR_MS
         rate = np.zeros((values.shape[1], self._n_lines))
         for line in range(self._n_lines):
             mine = good & (self.line_index == line)
             covered = np.where(mine, values[_COVERED], 0).sum(axis=1)
             charge = np.where(mine, values[_CHARGE], 0).sum(axis=1)
-            rate[:, line] = np.divide(charge, covered, out=np.zeros(len(rate)), where=covered > 0)
+            # The newest hour with a rate, at or before each hour; row 0 is what was known before.
+            known = np.concatenate(([self._last_rate[line]], charge / np.maximum(covered, 1)))
+            newest = np.maximum.accumulate(np.where(covered > 0, np.arange(1, len(known)), 0))
+            rate[:, line] = known[newest]
+            self._last_rate[line] = known[newest[-1]] if len(newest) else known[0]
         return rate
 
     def _corrected(self, found: IntArray, start_us: int, end_us: int, as_of_us: int | None) -> Totals:

@@ -130,6 +130,8 @@ class WindowAccount(NamedTuple):
         Covered share of the window, 0-1.
     rectifier_ac_kWh, line_dc_kWh, counter_s : (n_lines,)
         Differences of the energy registers read together, and the time that they span in the window.
+    auxiliary_ac_kWh, auxiliary_s : (n_lines,)
+        The same of the auxiliaries' register, which is read by itself.
     """
 
     window: str
@@ -145,6 +147,8 @@ class WindowAccount(NamedTuple):
     rectifier_ac_kWh: FloatArray
     line_dc_kWh: FloatArray
     counter_s: FloatArray
+    auxiliary_ac_kWh: FloatArray
+    auxiliary_s: FloatArray
 
 
 class _Open:
@@ -154,7 +158,7 @@ class _Open:
         self.window = window
         self.start_us, self.end_us = bounds_us
         self.sums = np.zeros((_N_SUMS, n_cells))
-        self.counters = np.zeros((3, n_lines))
+        self.counters = np.zeros((5, n_lines))
 
     def account(self) -> WindowAccount:
         """Turn the sums into an account of its own arrays."""
@@ -175,6 +179,8 @@ class _Open:
             rectifier_ac_kWh=self.counters[0].copy(),
             line_dc_kWh=self.counters[1].copy(),
             counter_s=self.counters[2].copy(),
+            auxiliary_ac_kWh=self.counters[3].copy(),
+            auxiliary_s=self.counters[4].copy(),
         )
 
 
@@ -290,6 +296,9 @@ class Ledger:
         self._pair_kWh = np.zeros((2, self.n_lines))
         #: Time between the newest two pairs; 0 before there are two.
         self._pair_span_us = np.zeros(self.n_lines, dtype=np.int64)
+        #: Newest reading of the auxiliaries' register.
+        self._auxiliary_us = np.zeros(self.n_lines, dtype=np.int64)
+        self._auxiliary_kWh = np.zeros(self.n_lines)
 
     def add(self, time_us: int, cell_voltage_V: FloatArray, line_current_A: FloatArray) -> None:
         """Take in the samples of one instant.
@@ -343,14 +352,22 @@ class Ledger:
                 self._samples[row] = np.where(np.isfinite(value), value, self._samples[row])
 
     def register(self, time_us: int, line: int, name: str, value_kWh: float) -> None:
-        """Take in a reading of ``rectifier_ac_energy_kWh`` or ``line_dc_energy_kWh``; others are ignored.
+        """Take in a reading of a register of a line, in the order of time; unknown ones are ignored.
 
-        Call it after the samples of its instant. Only readings of both registers at the same instant (1 s) count,
-        so that their ratio is one of equal spans. A register that runs backwards was reset or changed: the span is
-        dropped. A span counts in a window that it overlaps, in proportion to time, when it is no longer than half
-        of the window.
+        Call it after the samples of its instant. Of the rectifiers' and the line's DC register only readings of both
+        at the same instant (1 s) count, so that their ratio is one of equal spans. A register that runs backwards was
+        reset or changed: the span is dropped. A span counts in a window that it overlaps, in proportion to time, when
+        it is no longer than half of the window.
         """
-        if name not in _REGISTERS or not np.isfinite(value_kWh):
+        if not np.isfinite(value_kWh):
+            return
+        if name == "auxiliary_ac_energy_kWh":
+            span = int(self._auxiliary_us[line]), time_us
+            used_kWh = np.array([value_kWh - self._auxiliary_kWh[line]])
+            self._auxiliary_us[line], self._auxiliary_kWh[line] = time_us, value_kWh
+            self._count(line, span, used_kWh, slice(3, 4), 4)
+            return
+        if name not in _REGISTERS:
             return
         row = _REGISTERS.index(name)
         self._register_us[row, line] = time_us
@@ -363,13 +380,21 @@ class Ledger:
         span_us = time_us - start_us
         if start_us > 0 and span_us > 1_000_000:
             self._pair_span_us[line] = span_us
+        self._count(line, (start_us, time_us), used_kWh, slice(0, 2), 2)
+
+    def _count(
+        self, line: int, span: tuple[int, int], used_kWh: FloatArray, rows: slice, time_row: int
+    ) -> None:
+        """Add a difference of registers to every open window that it overlaps."""
+        start_us, end_us = span
+        span_us = end_us - start_us
         if start_us == 0 or span_us <= 1_000_000 or (used_kWh < 0.0).any():
             return
         for open_ in (*self._hours, *self._days, *self._months):
-            overlap_us = min(time_us, open_.end_us) - max(start_us, open_.start_us)
+            overlap_us = min(end_us, open_.end_us) - max(start_us, open_.start_us)
             if overlap_us > 0 and 2 * span_us <= open_.end_us - open_.start_us:
-                open_.counters[:2, line] += used_kWh * (overlap_us / span_us)
-                open_.counters[2, line] += overlap_us * 1e-6
+                open_.counters[rows, line] += used_kWh * (overlap_us / span_us)
+                open_.counters[time_row, line] += overlap_us * 1e-6
 
     def close(self, time_us: int, final: bool = False) -> list[WindowAccount]:
         """Give every window that is complete, each once, in order of its end.

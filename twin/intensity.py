@@ -14,6 +14,8 @@ IntArray = NDArray[np.int64]
 
 #: How the AC energy of a cell was found.
 METHOD_CONFIGURED, METHOD_RECTIFIER, METHOD_METERED = 1, 2, 3
+#: Less of a window covered has no class (energy reference 7.8): an hour 80 %, a day 23 hours, a month 95 %.
+MIN_COVERAGE = {"hour": 0.80, "day": 23.0 / 24.0, "month": 0.95}
 
 
 class Basis(NamedTuple):
@@ -35,8 +37,11 @@ class Basis(NamedTuple):
         Of the line current's transducer: 0.1 %.
     uncovered_sd_frac
         By how much the intensity of time not covered may differ from the covered one.
-    min_coverage
-        Less than this share of the window covered is not assessed.
+    min_register_coverage
+        Registers that span less than this share of the window are not used.
+    gap_voltage_V
+        Time that is not covered counts with this mean voltage when the class is decided, so that a gap never
+        improves a class.
     low_current_efficiency, high_current_efficiency
         Outside is a fault of the data and not assessed.
     low_rectifier_efficiency, high_rectifier_efficiency
@@ -59,7 +64,8 @@ class Basis(NamedTuple):
     voltage_sd_V: float = 0.005
     current_sd_frac: float = 0.001
     uncovered_sd_frac: float = 0.03
-    min_coverage: float = 0.5
+    min_register_coverage: float = 0.5
+    gap_voltage_V: float = 6.0
     low_current_efficiency: float = 0.85
     high_current_efficiency: float = 0.97
     low_rectifier_efficiency: float = 0.95
@@ -169,7 +175,7 @@ def indicators(
         + ((1.0 - account.coverage) * b.uncovered_sd_frac) ** 2
     )
     assessed = (
-        (account.coverage >= b.min_coverage)
+        (account.coverage >= MIN_COVERAGE[account.window])
         & (efficiency >= b.low_current_efficiency)
         & (efficiency <= b.high_current_efficiency)
     )
@@ -183,7 +189,11 @@ def indicators(
         heat_loss_kw=account.heat_loss_kW.copy(),
         gap_to_benchmark_kwh_per_t=ac_per_t - limits.benchmark_kwh_per_t,
         gap_to_baseline_kwh_per_t=ac_per_t - limits.baseline_kwh_per_t,
-        level_code=np.where(assessed, limits.levels(ac_per_t), np.int64(0)),
+        level_code=np.where(
+            assessed,
+            limits.levels(_conservative(ac_per_t, account.coverage, efficiency, factor[line_index], b)),
+            np.int64(0),
+        ),
         coverage=account.coverage.copy(),
         uncertainty_kwh_per_t=relative * ac_per_t,
         method=method[line_index],
@@ -230,7 +240,7 @@ def line_indicators(
     ac_per_t = _ratio(1000.0 * ac_kWh, metal_kg, made)
     efficiency = _ratio(metal_kg, METAL_KG_PER_KAH * charge_kAh, made)
     assessed = (
-        (coverage >= b.min_coverage)
+        (coverage >= MIN_COVERAGE[account.window])
         & (efficiency >= b.low_current_efficiency)
         & (efficiency <= b.high_current_efficiency)
     )
@@ -246,13 +256,31 @@ def line_indicators(
         heat_loss_kw=np.where(any_heat, heat_kW, np.nan),
         gap_to_benchmark_kwh_per_t=ac_per_t - limits.benchmark_kwh_per_t,
         gap_to_baseline_kwh_per_t=ac_per_t - limits.baseline_kwh_per_t,
-        level_code=np.where(assessed, limits.levels(ac_per_t), np.int64(0)),
+        level_code=np.where(
+            assessed,
+            limits.levels(_conservative(ac_per_t, coverage, efficiency, _ratio(ac_kWh, dc_kWh, made), b)),
+            np.int64(0),
+        ),
         coverage=coverage,
         uncertainty_kwh_per_t=_ratio(
             total(cells.uncertainty_kwh_per_t * cells.metal_kg, counted), metal_kg, made
         ),
         method=method,
     )
+
+
+def _conservative(
+    ac_per_t: FloatArray, coverage: FloatArray, efficiency: FloatArray, factor: FloatArray, b: Basis
+) -> FloatArray:
+    """AC intensity with the time not covered at the gap's voltage; the current there is taken as elsewhere."""
+    gap = (
+        1000.0
+        * b.gap_voltage_V
+        / (METAL_KG_PER_KAH * np.where(efficiency > 0.0, efficiency, np.nan))
+        * factor
+    )
+    missing = np.clip(1.0 - coverage, 0.0, 1.0)
+    return np.where(missing > 0.0, (1.0 - missing) * ac_per_t + missing * gap, ac_per_t)
 
 
 def _by_line(values: FloatArray, line_index: IntArray, n_lines: int) -> FloatArray:
@@ -269,7 +297,7 @@ def _ac_factor(
     """AC energy for a unit of a cell's DC energy, its relative standard deviation and the method, by line."""
     n_lines = len(account.counter_s)
     span_s = (account.end_us - account.start_us) * 1e-6
-    read = (account.counter_s >= b.min_coverage * span_s) & (account.rectifier_ac_kWh > 0.0)
+    read = (account.counter_s >= b.min_register_coverage * span_s) & (account.rectifier_ac_kWh > 0.0)
     eta = _ratio(account.line_dc_kWh, account.rectifier_ac_kWh, read)
     read &= (eta >= b.low_rectifier_efficiency) & (eta <= b.high_rectifier_efficiency)
     busbar_sd = b.unmetered_busbar_sd_frac

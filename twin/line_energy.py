@@ -20,7 +20,7 @@ class Profile(NamedTuple):
     deduct_in_comprehensive
         Whether the comprehensive indicators leave the same out.
     exclude_startup_metal
-        Whether metal of starting cells is left out, of gross and net alike, so that gross >= net always.
+        Whether net figures leave out the metal of starting cells with their energy.
     tariff_desulfurisation
         Whether the tariff's comprehensive indicator keeps the electricity of desulfurisation.
     """
@@ -84,7 +84,8 @@ class LineIndicators(NamedTuple):
     liquid_dc
         DC energy, as metered, for liquid metal.
     liquid_ac_gross, liquid_ac_net
-        AC electricity of liquid aluminium; benchmark and baseline hold for it. Gross leaves nothing out.
+        AC electricity of liquid aluminium; benchmark and baseline hold for it. Gross is all energy over all metal; a
+        deduction that would raise the figure is not made, so that gross >= net.
     liquid_comprehensive
         With auxiliaries, as the standard counts.
     liquid_comprehensive_tariff
@@ -141,18 +142,23 @@ def line_figures(energy: LineEnergy, profile: Profile = GB21346_2022_ASSUMED) ->
         raise ValueError(
             f"desulfurisation {energy.desulfurisation_ac_kWh} kWh is no part of {energy.auxiliary_ac_kWh} kWh"
         )
-    liquid_t = energy.liquid_t - profile.exclude_startup_metal * energy.startup_metal_t
     net_kWh = energy.rectifier_ac_kWh - deducted_kWh
-    base_kWh = net_kWh if profile.deduct_in_comprehensive else energy.rectifier_ac_kWh
+    gross = per_t(energy.rectifier_ac_kWh, energy.liquid_t)
+    net_t = energy.liquid_t - profile.exclude_startup_metal * energy.startup_metal_t
+    net = per_t(net_kWh, net_t)
+    if profile.deduct_in_comprehensive:
+        base_kWh, base_t = net_kWh, net_t
+    else:
+        base_kWh, base_t = energy.rectifier_ac_kWh, energy.liquid_t
     comprehensive_kWh = base_kWh + energy.auxiliary_ac_kWh
     left_out_kWh = 0.0 if profile.tariff_desulfurisation else energy.desulfurisation_ac_kWh
     ingot = per_t(comprehensive_kWh + energy.casting_ac_kWh, energy.ingot_t)
     return LineIndicators(
         liquid_dc=per_t(energy.line_dc_kWh, energy.liquid_t),
-        liquid_ac_gross=per_t(energy.rectifier_ac_kWh, liquid_t),
-        liquid_ac_net=per_t(net_kWh, liquid_t),
-        liquid_comprehensive=per_t(comprehensive_kWh, liquid_t),
-        liquid_comprehensive_tariff=per_t(comprehensive_kWh - left_out_kWh, liquid_t),
+        liquid_ac_gross=gross,
+        liquid_ac_net=gross if net > gross else net,
+        liquid_comprehensive=per_t(comprehensive_kWh, base_t),
+        liquid_comprehensive_tariff=per_t(comprehensive_kWh - left_out_kWh, base_t),
         ingot_comprehensive=ingot,
         ingot_kgce=ingot * KGCE_PER_KWH,
     )

@@ -1,5 +1,6 @@
 """Every command's answers and exit codes, as scripts depend on them."""
 
+import math
 import sqlite3
 from pathlib import Path
 
@@ -95,7 +96,13 @@ def test_replay_folder_holds_what_the_contract_says(recorded_hours: Path, tmp_pa
         assert row["ac_kwh_per_t"] - 13000.0 == pytest.approx(row["gap_to_benchmark_kwh_per_t"])
         assert row["ac_kwh_per_t"] - 13350.0 == pytest.approx(row["gap_to_baseline_kwh_per_t"])
         assert row["level_code"] in (0, 1, 2, 3, 4)
-        assert (row["level_code"] == 0) == (row["coverage"] < 0.5)
+        least = {"hour": 0.80, "day": 23 / 24, "month": 0.95}[row["window"]]
+        assert (row["level_code"] == 0) == (row["coverage"] < least)
+        whole_line = row["cell"] == ""
+        assert (row["co2e_t_per_t"] is not None) == whole_line
+        if whole_line and not math.isnan(row["comprehensive_ac_kwh_per_t"]):
+            assert row["comprehensive_ac_kwh_per_t"] > row["ac_kwh_per_t"]
+    assert any(row["tariff_surcharge_cny_per_kwh"] is not None for row in energy)
     states = pq.read_table(tmp_path / "states.parquet").to_pylist()
     assert {row["time"].minute % 10 for row in states} == {0}
     report = (tmp_path / "report.html").read_text(encoding="utf-8")

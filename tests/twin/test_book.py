@@ -131,7 +131,13 @@ def test_gross_is_never_below_net(seed: int) -> None:
         )
         for kWh in (total_kWh / 0.975, total_kWh * 1.005, 0.03 * total_kWh)
     ]
-    line = line_period(cells, np.ones(5, dtype=np.bool_), LineInputs(*registers), N_HOURS * 3600.0, LIMITS)
+    line = line_period(
+        cells,
+        np.ones(5, dtype=np.bool_),
+        LineInputs(registers[0], registers[1], registers[2]),
+        N_HOURS * 3600.0,
+        LIMITS,
+    )
     gross, net = line.figures["liquid_ac_gross"], line.figures["liquid_ac_net"]
     if gross.known:
         assert gross.value >= net.value

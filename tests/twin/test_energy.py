@@ -404,3 +404,15 @@ def test_register_that_was_reset_drops_one_span() -> None:
     hour = by_window(ledger.close(second(1e5), final=True), "hour")[0]
     assert hour.counter_s[0] == pytest.approx(2400.0)
     assert hour.rectifier_ac_kWh[0] == pytest.approx(2400.0 / 3.6)
+
+
+def test_auxiliaries_are_read_by_themselves() -> None:
+    ledger = Ledger(1, current_efficiency=0.93)
+    for s in range(0, 3541, 60):
+        ledger.add(second(s), np.array([4.0]), np.array([3e5]))
+        if s % 900 == 0:
+            ledger.register(second(s), 0, "auxiliary_ac_energy_kWh", 5.0 + s / 3600.0 * 36.0)
+    hour = by_window(ledger.close(second(1e5), final=True), "hour")[0]
+    assert hour.auxiliary_s[0] == 2700.0
+    assert hour.auxiliary_ac_kWh[0] == pytest.approx(27.0)
+    assert hour.counter_s[0] == 0.0

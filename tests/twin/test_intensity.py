@@ -46,6 +46,8 @@ def account(
         rectifier_ac_kWh=np.full(n_lines, rectifier_kWh),
         line_dc_kWh=np.full(n_lines, line_dc_kWh),
         counter_s=np.full(n_lines, counted * HOUR_S),
+        auxiliary_ac_kWh=np.zeros(n_lines),
+        auxiliary_s=np.zeros(n_lines),
     )
 
 
@@ -82,8 +84,9 @@ def test_sensitivities() -> None:
     ("case", "code"),
     [
         ({}, 2),
-        ({"covered": [0.5]}, 2),
-        ({"covered": [0.49]}, 0),
+        ({"covered": [0.99]}, 3),
+        ({"covered": [0.8]}, 4),
+        ({"covered": [0.79]}, 0),
         ({"efficiency": 0.84}, 0),
         ({"efficiency": 0.98}, 0),
         ({"current_A": 0.0}, 0),
@@ -188,7 +191,8 @@ def test_lines_do_not_mix_and_a_silent_cell_lowers_coverage_only() -> None:
     alone = indicators(account([3.9, 4.2]), one_line(2), LIMITS)
     np.testing.assert_allclose(line.ac_kwh_per_t, alone.ac_kwh_per_t, rtol=1e-12)
     assert line.coverage.tolist() == [0.5, 1.0]
-    assert line.level_code.tolist() == [1, 4]
+    # Half of a line has no class, as little as half of a cell.
+    assert line.level_code.tolist() == [0, 4]
 
 
 def test_line_without_metal_has_no_intensity() -> None:
