@@ -7,7 +7,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
 ARGS ?=
 
-.PHONY: demo test check fmt validate bench-speed bench-replay bench-observer clean
+.PHONY: demo test check fmt validate bench-speed bench-replay bench-observer bench-forecast clean
 .DEFAULT_GOAL := demo
 
 # Needs nothing but Python >= 3.11, pip and make: no root, no broker, no database, no torch.
@@ -57,6 +57,10 @@ $(DEV_STAMP): $(STAMP) requirements-dev.txt
 # How good and how honest the estimates are, on simulated lines; about ten minutes.
 bench-observer: $(DEV_STAMP)
 	$(BIN)/python -m benchmarks.observer_score $(ARGS)
+
+# How good forecasts are and how often their bands hold, on simulated lines; about ten minutes.
+bench-forecast: $(STAMP)
+	$(BIN)/python -m benchmarks.forecast_score $(ARGS)
 
 $(BENCH_STAMP): $(STAMP) requirements-bench.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-bench.txt

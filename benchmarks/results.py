@@ -125,8 +125,42 @@ def replay_table(figures: Figures) -> str:
     return "\n".join(lines) + "\n"
 
 
+#: What the columns of quantities are called in the README.
+_QUANTITIES = {
+    "bath_temp_C": "bath temperature, °C",
+    "superheat_C": "superheat, K",
+    "alumina_pct": "alumina, wt%",
+    "ledge_bath_mm": "ledge at bath level, mm",
+    "cell_voltage_V": "cell voltage (hour), V",
+    "kwh_per_t": "DC energy (hour), kWh/t",
+}
+
+
+def forecast_table(figures: Figures) -> str:
+    """Markdown of ``results/forecast.json``."""
+    run = figures["forecast"]
+    lines = [
+        _where(figures),
+        f"{run['forecasts']} forecasts, {run['cells']} cells of {run['technology']} over {run['days']:g} days, seeds "
+        f"{', '.join(map(str, run['seeds']))} ({run['set']}). RMSE of the forecast and of its rivals; share of truths "
+        "in the 80 % band, and in the band without process noise.",
+        "",
+        "| | h | forecast | bias | estimate stays | mean of its last day | last sample | in 80 % band | without |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name, title in _QUANTITIES.items():
+        for row in run[name]["rows"]:
+            sample = f"{row['sample_rmse']:.3g}" if row["sample_rmse"] is not None else ""
+            lines.append(
+                f"| {title} | {row['hours']} | {row['rmse']:.3g} | {row['bias']:+.2g} | {row['stays_rmse']:.3g} | "
+                f"{row['day_mean_rmse']:.3g} | {sample} | {100 * row['inside_80']:.0f} % | "
+                f"{100 * row['inside_80_without_process']:.0f} % |"
+            )
+    return "\n".join(lines) + "\n"
+
+
 #: What writes the table of each benchmark.
-TABLES = {"speed": speed_table, "replay": replay_table}
+TABLES = {"speed": speed_table, "replay": replay_table, "forecast": forecast_table}
 
 
 def _where(figures: Figures) -> str:

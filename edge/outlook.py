@@ -176,7 +176,9 @@ def show_whatif(
         return OK
     from edge.outlook_picture import whatif_picture
 
-    return _draw(out, language, say, lambda: whatif_picture(out, name, found, language, text))
+    title = f"{name}  {_said(change, language)}"
+
+    return _draw(out, language, say, lambda: whatif_picture(out, title, found, language, text))
 
 
 def _technology(technology: str, overrides: dict[str, float]) -> CellParams:
@@ -218,7 +220,9 @@ def _number(name: str, value: float, sign: bool = False) -> str:
     if not np.isfinite(value):
         return "-"
     digits = _DIGITS.get(name, 1)
-    return f"{value * _FACTOR.get(name, 1.0):{'+' if sign else ''}.{digits}f}"
+    # Rounded before it is printed, so that nothing is "-0.0".
+    rounded = round(value * _FACTOR.get(name, 1.0), digits) + 0.0
+    return f"{rounded:{'+' if sign else ''}.{digits}f}"
 
 
 def _balance_table(found: Balance, language: Language) -> str:

@@ -97,7 +97,7 @@ def forecast_picture(out: Path, watched: Watched, found: Forecast, language: Lan
     _save(out, draw, text, (9.0, 9.5))
 
 
-def whatif_picture(out: Path, name: str, found: WhatIf, language: Language, text: str) -> None:
+def whatif_picture(out: Path, title: str, found: WhatIf, language: Language, text: str) -> None:
     """Draw the course after the change beside that without it, and the loss of every surface before and at rest."""
 
     def draw(figure: "Figure") -> None:
@@ -120,7 +120,7 @@ def whatif_picture(out: Path, name: str, found: WhatIf, language: Language, text
             else:
                 axes.set_xlabel(word("hours_after", language))
         first.legend(loc="best", fontsize=8)
-        first.set_title(f"{name}  {word('whatif', language)}", loc="left")
+        first.set_title(title, loc="left")
         _losses(figure.add_subplot(grid[:, 1]), found, language)
 
     _save(out, draw, text, (12.0, 8.5))

@@ -44,8 +44,6 @@ _WORDS: dict[str, tuple[str, str]] = {
     "unchanged": ("as it is", "不改变"),
     "changed": ("changed", "改变"),
     "forecast": ("forecast", "预测"),
-    "whatif": ("what if", "假设分析"),
-    "balance": ("heat balance", "热平衡"),
     "estimate": ("estimate", "估计值"),
     "band": ("80 % band", "80 % 区间"),
     "anode_change": ("anode change", "换极"),
