@@ -41,8 +41,8 @@ FORESEEN = (
 #: Of what no schedule knows: standard deviation in the long run, and its memory [h]. Fitted on the tuning seeds of
 #: benchmarks/forecast_score.py (largest: feed cycles, voltage control, and a ledge that the estimate is too sure of);
 #: ledge at metal level in proportion; nothing for heat loss, whose truth is not known there.
-PROCESS_SD = np.array([0.0, 0.25, 0.26, 8.2, 5.3, 0.025, 0.0, 0.0])
-PROCESS_H = np.array([1.0, 2.0, 2.1, 1.0, 1.0, 0.5, 1.0, 1.0])
+PROCESS_SD = np.array([0.0, 0.0, 0.172, 8.0, 5.2, 0.0237, 0.0, 0.0])
+PROCESS_H = np.array([1.0, 1.0, 1.7, 0.5, 0.5, 0.85, 1.0, 1.0])
 #: Longest horizon [h]: beyond it nothing was scored.
 MAX_HOURS = 72
 #: Minutes from one instant that counts in the mean of an hour to the next.
