@@ -58,9 +58,10 @@ $(DEV_STAMP): $(STAMP) requirements-dev.txt
 bench-observer: $(DEV_STAMP)
 	$(BIN)/python -m benchmarks.observer_score $(ARGS)
 
-# How good forecasts are and how often their bands hold, on simulated lines; about ten minutes.
+# How good forecasts and what-ifs are and how often their bands hold, on simulated lines; about fifteen minutes.
 bench-forecast: $(STAMP)
 	$(BIN)/python -m benchmarks.forecast_score $(ARGS)
+	$(BIN)/python -m benchmarks.whatif_score
 
 $(BENCH_STAMP): $(STAMP) requirements-bench.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-bench.txt

@@ -159,8 +159,30 @@ def forecast_table(figures: Figures) -> str:
     return "\n".join(lines) + "\n"
 
 
+def whatif_table(figures: Figures) -> str:
+    """Markdown of ``results/whatif.json``."""
+    run = figures["whatif"]
+    titles = _QUANTITIES | {"excess_alf3_pct": "excess AlF3, wt%", "efficiency_frac": "current efficiency, %"}
+    lines = [
+        _where(figures),
+        f"{run['cells']} cells, seeds {', '.join(map(str, run['seeds']))}; means over the cells, and the share of "
+        "cells whose effect lies in the 80 % band.",
+        "",
+        "| change of | by | after h | in the plant | by the twin | ± sd | in 80 % band |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for row in run["rows"]:
+        scale = 100.0 if row["what"] == "efficiency_frac" else 1.0
+        lines.append(
+            f"| {titles[row['what']]} | {1e3 * row['step_V']:+.0f} mV | {row['hours']:.0f} | "
+            f"{scale * row['true']:+.2f} | {scale * row['told']:+.2f} | {scale * row['sd']:.2f} | "
+            f"{100 * row['inside_80']:.0f} % |"
+        )
+    return "\n".join(lines) + "\n"
+
+
 #: What writes the table of each benchmark.
-TABLES = {"speed": speed_table, "replay": replay_table, "forecast": forecast_table}
+TABLES = {"speed": speed_table, "replay": replay_table, "forecast": forecast_table, "whatif": whatif_table}
 
 
 def _where(figures: Figures) -> str:
