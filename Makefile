@@ -7,7 +7,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
 ARGS ?=
 
-.PHONY: demo test check fmt validate bench-speed bench-replay bench-observer bench-calibration bench-plant bench-detection bench-tep bench-ledger clean
+.PHONY: demo test check fmt validate bench-speed bench-replay bench-observer bench-calibration bench-plant bench-detection bench-tep bench-ledger bench-forecast clean
 .DEFAULT_GOAL := demo
 
 # Needs nothing but Python >= 3.11, pip and make: no root, no broker, no database, no torch.
@@ -76,6 +76,11 @@ bench-plant: $(BENCH_STAMP)
 # What the energy ledger costs, and how near it comes to the truth of simulated months; about half an hour.
 bench-ledger: $(DEV_STAMP)
 	$(BIN)/python -m benchmarks.bench_ledger $(ARGS)
+
+# How good forecasts and what-ifs are and how often their bands hold, on simulated lines; about fifteen minutes.
+bench-forecast: $(STAMP)
+	$(BIN)/python -m benchmarks.forecast_score $(ARGS)
+	$(BIN)/python -m benchmarks.whatif_score
 
 $(BENCH_STAMP): $(STAMP) requirements-bench.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-bench.txt

@@ -33,8 +33,9 @@ from plant.faults import Fault
 from plant.line import Line, PlantEvent, PlantSample
 from plant.publish import plant_toml
 from plant.technology import TECHNOLOGIES
-from streams.plant_file import load_plant
+from streams.plant_file import Plant, load_plant
 from twin.observer import Observer
+from twin.params import CellParams
 from twin.signals import SIGNALS
 
 F = NDArray[np.float64]
@@ -253,14 +254,25 @@ def observe(
 
 def make_observer(trial: Trial) -> Observer:
     """Give the observer as the gateway builds it from the ``plant.toml`` of the line."""
+    plant = _plant(trial)
+    layout = cell_layout(plant, TECHNOLOGIES[trial.technology].n_shell)
+    params, _ = cell_params(plant)
+    return Observer(params, layout.n_anodes, layout.shell_side)
+
+
+def cell_constants(trial: Trial) -> list[CellParams]:
+    """Give the constants of the cells as the gateway has them."""
+    params, without = cell_params(_plant(trial))
+    assert not without
+    return [cell for cell in params if cell is not None]
+
+
+def _plant(trial: Trial) -> Plant:
     line = Line(n_cells=trial.n_cells, seed=trial.seed, start_us=_START_US, technology=trial.technology)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "plant.toml"
         path.write_text(plant_toml(line), encoding="utf-8")
-        plant = load_plant(path)
-    layout = cell_layout(plant, line.technology.n_shell)
-    params, _ = cell_params(plant)
-    return Observer(params, layout.n_anodes, layout.shell_side)
+        return load_plant(path)
 
 
 def score(found: list[dict[str, F]]) -> dict[str, Any]:

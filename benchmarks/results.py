@@ -323,6 +323,62 @@ def _months(months: Sequence[Figures], what: str) -> list[str]:
     return lines
 
 
+#: What the columns of quantities are called in the README.
+_QUANTITIES = {
+    "bath_temp_C": "bath temperature, °C",
+    "superheat_C": "superheat, K",
+    "alumina_pct": "alumina, wt%",
+    "ledge_bath_mm": "ledge at bath level, mm",
+    "cell_voltage_V": "cell voltage (hour), V",
+    "kwh_per_t": "DC energy (hour), kWh/t",
+}
+
+
+def forecast_table(figures: Figures) -> str:
+    """Markdown of ``results/forecast.json``."""
+    run = figures["forecast"]
+    lines = [
+        _where(figures),
+        f"{run['forecasts']} forecasts, {run['cells']} cells of {run['technology']} over {run['days']:g} days, seeds "
+        f"{', '.join(map(str, run['seeds']))} ({run['set']}). RMSE of the forecast and of its rivals; share of truths "
+        "in the 80 % band, and in the band without process noise.",
+        "",
+        "| | h | forecast | bias | estimate stays | mean of its last day | last sample | in 80 % band | without |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name, title in _QUANTITIES.items():
+        for row in run[name]["rows"]:
+            sample = f"{row['sample_rmse']:.3g}" if row["sample_rmse"] is not None else ""
+            lines.append(
+                f"| {title} | {row['hours']} | {row['rmse']:.3g} | {row['bias']:+.2g} | {row['stays_rmse']:.3g} | "
+                f"{row['day_mean_rmse']:.3g} | {sample} | {100 * row['inside_80']:.0f} % | "
+                f"{100 * row['inside_80_without_process']:.0f} % |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def whatif_table(figures: Figures) -> str:
+    """Markdown of ``results/whatif.json``."""
+    run = figures["whatif"]
+    titles = _QUANTITIES | {"excess_alf3_pct": "excess AlF3, wt%", "efficiency_frac": "current efficiency, %"}
+    lines = [
+        _where(figures),
+        f"{run['cells']} cells, seeds {', '.join(map(str, run['seeds']))}; means over the cells, and the share of "
+        "cells whose effect lies in the 80 % band.",
+        "",
+        "| change of | by | after h | in the plant | by the twin | ± sd | in 80 % band |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for row in run["rows"]:
+        scale = 100.0 if row["what"] == "efficiency_frac" else 1.0
+        lines.append(
+            f"| {titles[row['what']]} | {1e3 * row['step_V']:+.0f} mV | {row['hours']:.0f} | "
+            f"{scale * row['true']:+.2f} | {scale * row['told']:+.2f} | {scale * row['sd']:.2f} | "
+            f"{100 * row['inside_80']:.0f} % |"
+        )
+    return "\n".join(lines) + "\n"
+
+
 #: What writes the table of each benchmark.
 TABLES = {
     "speed": speed_table,
@@ -332,6 +388,8 @@ TABLES = {
     "tep": tep_table,
     "detection": detection_table,
     "ledger": ledger_table,
+    "forecast": forecast_table,
+    "whatif": whatif_table,
 }
 
 

@@ -153,10 +153,59 @@ def _parser() -> argparse.ArgumentParser:
     )
     report.add_argument("-c", "--config", type=Path, help="potline.toml")
 
+    _add_twin(command)
+
     command("config", _config, "print the commented default configuration")
     check = command("check", _check, "is this installation healthy: broker, database, disk, clock")
     check.add_argument("-c", "--config", type=Path, help="potline.toml")
     return parser
+
+
+def _add_twin(command: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add ``twin balance``, ``twin forecast`` and ``twin whatif``."""
+    twin = command("twin", _twin_balance, "the physics by itself: heat balance, next days of a cell, what if")
+    kinds = twin.add_subparsers(required=True, metavar="WHAT")
+
+    def kind(name: str, function: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        added = kinds.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".")
+        added.add_argument("--json", action="store_true", help="figures for programs instead of a table")
+        added.add_argument("--lang", choices=("en", "zh"), default="en", help="language (default en)")
+        added.set_defaults(command=function)
+        return added
+
+    def picture(added: argparse.ArgumentParser) -> None:
+        added.add_argument("--at", type=datetime.fromisoformat, metavar="TIME", help="default: the end of it")
+        added.add_argument("--out", type=_picture, metavar="FILE", help="picture: .svg, .png or .html")
+        added.add_argument("-c", "--config", type=Path, help="potline.toml")
+
+    balance = kind("balance", _twin_balance, "heat balance of a cell that stands as its technology says")
+    balance.add_argument("--technology", default="generic_300kA", help="a shipped set, or a file.toml")
+    balance.add_argument("--voltage-V", type=_positive, help="cell voltage")
+    balance.add_argument("--current-kA", type=_positive, help="line current")
+    balance.add_argument("--efficiency-pct", type=_positive, help="current efficiency")
+    balance.add_argument("--bath-temp-C", type=_positive, help="bath temperature")
+    balance.add_argument("--alf3-pct", type=_positive, help="excess AlF3")
+
+    forecast = kind("forecast", _twin_forecast, "the next hours of a cell of a recorded history")
+    forecast.add_argument("history", type=Path, metavar="DIR")
+    forecast.add_argument("--cell", required=True)
+    forecast.add_argument("--hours", type=_count(1, 72), default=48, help="how far (default 48, at most 72)")
+    picture(forecast)
+
+    whatif = kind("whatif", _twin_whatif, "what a change would do to a cell; all changes are differences")
+    whatif.add_argument("history", type=Path, nargs="?", metavar="DIR", help="recorded history, with --cell")
+    whatif.add_argument("--cell")
+    whatif.add_argument("--technology", help="instead of a history: a shipped set, or a file.toml")
+    for name, text in (
+        ("--voltage-mV", "cell voltage"),
+        ("--acd-mm", "anode to metal distance"),
+        ("--cover-mm", "thickness of the anode cover"),
+        ("--alf3-pct", "excess AlF3"),
+        ("--current-kA", "line current"),
+        ("--ambient-C", "air in the room"),
+    ):
+        whatif.add_argument(name, type=float, default=0.0, help=f"{text}, by how much")
+    picture(whatif)
 
 
 def _positive(text: str) -> float:
@@ -181,6 +230,12 @@ def _host_port(text: str) -> tuple[str, int]:
     if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise argparse.ArgumentTypeError(f"{text} is not HOST:PORT")
     return host, int(port)
+
+
+def _picture(text: str) -> Path:
+    if Path(text).suffix not in (".svg", ".png", ".html"):
+        raise argparse.ArgumentTypeError(f"{text}: the name must end in .svg, .png or .html")
+    return Path(text)
 
 
 def _speed(text: str) -> float | None:
@@ -343,3 +398,64 @@ def _check(arguments: argparse.Namespace) -> int:
     from edge.check import check
 
     return check(load_config(arguments.config), say=print)
+
+
+def _twin_balance(arguments: argparse.Namespace) -> int:
+    from edge.outlook import show_balance
+
+    given = {
+        "nominal_voltage_V": arguments.voltage_V,
+        "rated_current_A": arguments.current_kA and 1e3 * arguments.current_kA,
+        "current_efficiency_frac": arguments.efficiency_pct and 0.01 * arguments.efficiency_pct,
+        "bath_temp_C": arguments.bath_temp_C,
+        "excess_alf3_pct": arguments.alf3_pct,
+    }
+    overrides = {name: value for name, value in given.items() if value is not None}
+    return show_balance(arguments.technology, overrides, arguments.lang, arguments.json, print)
+
+
+def _twin_forecast(arguments: argparse.Namespace) -> int:
+    from edge.outlook import show_forecast
+
+    return show_forecast(
+        arguments.history,
+        arguments.cell,
+        arguments.hours,
+        arguments.at,
+        load_config(arguments.config),
+        arguments.out,
+        arguments.lang,
+        arguments.json,
+        print,
+    )
+
+
+def _twin_whatif(arguments: argparse.Namespace) -> int:
+    from edge.outlook import show_whatif
+    from twin.whatif import Change
+
+    one = (arguments.technology is None) != (arguments.history is None)
+    if not one or (arguments.history is None) != (arguments.cell is None):
+        return _fail(USAGE, "twin whatif: give either DIR and --cell, or --technology")
+    change = Change(
+        voltage_V=1e-3 * arguments.voltage_mV,
+        acd_mm=arguments.acd_mm,
+        cover_m=1e-3 * arguments.cover_mm,
+        alf3_pct=arguments.alf3_pct,
+        line_current_A=1e3 * arguments.current_kA,
+        ambient_temp_C=arguments.ambient_C,
+    )
+    if change == Change():
+        return _fail(USAGE, "twin whatif: no change is given, such as --voltage-mV +50")
+    source: Path | str = arguments.history or arguments.technology
+    return show_whatif(
+        source,
+        arguments.cell,
+        arguments.at,
+        change,
+        load_config(arguments.config),
+        arguments.out,
+        arguments.lang,
+        arguments.json,
+        print,
+    )

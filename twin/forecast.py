@@ -41,10 +41,12 @@ FORESEEN = (
 #: Of what no schedule knows: standard deviation in the long run, and its memory [h]. Fitted on the tuning seeds of
 #: benchmarks/forecast_score.py (largest: feed cycles, voltage control, and a ledge that the estimate is too sure of);
 #: ledge at metal level in proportion; nothing for heat loss, whose truth is not known there.
-PROCESS_SD = np.array([0.0, 0.25, 0.26, 8.2, 5.3, 0.025, 0.0, 0.0])
-PROCESS_H = np.array([1.0, 2.0, 2.1, 1.0, 1.0, 0.5, 1.0, 1.0])
+PROCESS_SD = np.array([0.0, 0.0, 0.172, 8.0, 5.2, 0.0237, 0.0, 0.0])
+PROCESS_H = np.array([1.0, 1.0, 1.7, 0.5, 0.5, 0.85, 1.0, 1.0])
 #: Longest horizon [h]: beyond it nothing was scored.
 MAX_HOURS = 72
+#: Minutes from one instant that counts in the mean of an hour to the next.
+_SHOWN_STEPS = 10
 #: Cells that are run at once; bounds the memory that their schedules take.
 _BLOCK = 8
 
@@ -73,9 +75,9 @@ class Forecast(NamedTuple):
     Attributes
     ----------
     hour : (n_times,)
-        From now; the first is 0.
+        From now; the first is 0, each other the end of an hour.
     best : (n_times, n_cells, len(FORESEEN))
-        Of the best estimate; NaN from when a cell left what the equations can say.
+        Means of the hours by the best estimate; NaN from when a cell left what the equations can say.
     sd : (n_times, n_cells, len(FORESEEN))
         One standard deviation; at hour 0 that of the estimate.
     status : (n_cells,)
@@ -203,7 +205,10 @@ def _block(present: Present, plan: Plan, at: list[int], found: Forecast) -> None
     # Hour 0 is what one minute of the plan shows before anything is done in it.
     minute = CellInputs(*(values[:1] for values in inputs))._replace(anode_change=np.full((1, 1), -1.0))
     cells.books.clock_s[:] = 0.0
-    seen = np.concatenate([run_cells(cells, minute, STEP_S), run_cells(cells, inputs, STEP_S, HOUR_STEPS)])
+    cells.books.ever[:] = 0
+    now, ahead = run_cells(cells, minute, STEP_S), run_cells(cells, inputs, STEP_S, _SHOWN_STEPS)
+    hourly = ahead.reshape(-1, HOUR_STEPS // _SHOWN_STEPS, *ahead.shape[1:]).mean(axis=1)
+    seen = np.concatenate([now, hourly])
     hours = np.arange(seen.shape[0])[:, None]
     seen[hours * 3600.0 + STEP_S > cells.books.clock_s + 0.5] = np.nan
     shape = (len(present.params), 1 + 2 * N_POINT)
@@ -216,7 +221,7 @@ def _block(present: Present, plan: Plan, at: list[int], found: Forecast) -> None
     part = np.where(lost[None, :, :, None], 0.0, 0.5 * (up - down))
     part /= np.where(members.scale == 0.0, 1.0, members.scale)[None, :, :, None]
     found.best[:, at] = values[:, :, 0]
-    found.sd[:, at] = np.sqrt((part**2).sum(axis=2))
+    found.sd[:, at] = np.where(np.isnan(values[:, :, 0]), np.nan, np.sqrt((part**2).sum(axis=2)))
     found.status[at] = status[:, 0]
     found.lost[at] = lost.sum(axis=1)
 

@@ -61,7 +61,7 @@ _LEAST_LIQUIDUS_SD_C = 0.5
 _NO_EFFECT_PCT = 0.25
 #: Fractions of a standard deviation tried until both points are cells that can be.
 _STEPS = (1.0, 0.5, 0.25, 0.1)
-#: Days after which a regular calendar repeats itself, hours of it that are compared, warming by voltage [K/V], and
+#: Hours after which a regular calendar repeats itself, how many of them are compared, warming by voltage [K/V], and
 #: what is lived through before the hours that are known.
 _REGULAR_H, _REGULAR_MEAN_H, _K_V, _LEAD_H = 192, 40, 130.0, 72
 #: Above it the liquidus falls with AlF3 in all baths, below it need not [wt%].

@@ -256,7 +256,7 @@ def _block(present: Present, changes: Sequence[Change], bands: bool) -> WhatIf:
     cells, owner = make_members(present, spread, zero, 1)
     place(cells, owner, present, spread.reshape(-1, N_POINT))
     run = _Run(present, changes, cells, owner, s)
-    run.go(1)
+    run.go(_MINUTES)
     before = run.now()
     run.change()
     rows: list[_Rows] = []
@@ -359,7 +359,7 @@ class _Run:
         self._cryolite_kg = stored_kg(cells)["cryolite"]
         self._alf3_kg = cells.state.alf3_kg.copy()
         self._owed_kg = np.zeros(len(owner))
-        self._since_s = -STEP_S
+        self._since_s = -_MINUTES * STEP_S
         self._blocks_kg = cells.state.anode_kg.copy()
 
     def change(self) -> None:
