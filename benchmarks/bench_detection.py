@@ -93,7 +93,7 @@ def main() -> None:
             how = (arguments.cells, arguments.days, arguments.interval)
             sets[faults] = kept(scored(Path(folder), faults, *how, seed))
     size = {"cells": arguments.cells, "days": arguments.days, "interval_s": arguments.interval}
-    figures = {"size": size, "targets": judged(sets), "sets": sets}
+    figures: Figures = {"size": size, "targets": judged(sets), "sets": sets}
     for target in figures["targets"]:
         print(results.target_line(target))
     if not arguments.dry:
