@@ -361,9 +361,9 @@ def main() -> None:
     arguments = parser.parse_args()
     wanted = arguments.part or ["traces", "gate", "balance", "speed"]
     parts = {
-        "traces": lambda: traces(12, 24),
-        "gate": lambda: gate(6, 24),
-        "balance": lambda: balance(3, 30),
+        "traces": lambda: traces(6, 24),
+        "gate": lambda: gate(3, 24),
+        "balance": lambda: balance(2, 30),
         "speed": lambda: speed(24, 10.0, 420) if arguments.full else speed(24, 1.0, 60),
     }
     path = results.FOLDER / "plant.json"
