@@ -281,7 +281,8 @@ def ledger_table(figures: Figures) -> str:
             ),
             ("its peak of memory", cost["report_peak_MB"], 2000, "MB"),
             (
-                f"rolling update after an hour, slowest of 20 ({cost['rolling_update_cpu_ms']:g} ms of processor)",
+                f"rolling update after a closed hour, slowest of 20 ({cost['rolling_update_cpu_ms']:g} ms of "
+                "processor time)",
                 cost["rolling_update_ms"],
                 50,
                 "ms",

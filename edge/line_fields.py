@@ -31,7 +31,7 @@ def line_fields(
     limits: Limits,
     zone: tzinfo,
 ) -> dict[str, float]:
-    """Fields of one line and window; NaN where unknown.
+    """Fields of one line and window; what is unknown is left out.
 
     Parameters
     ----------
@@ -72,10 +72,11 @@ def line_fields(
     shares = capacity_shares(years, limits)
     none = len(shares.not_assessed) == len(years)
     default = market_default(day)
-    return {
+    found = {
         "comprehensive_ac_kwh_per_t": comprehensive,
         "tariff_surcharge_cny_per_kwh": price,
         "benchmark_capacity_share": math.nan if none else shares.benchmark / 100.0,
         "below_baseline_capacity_share": math.nan if none else shares.below_baseline / 100.0,
         "co2e_t_per_t": default.anode + default.pfc if metal_t > 0.0 else math.nan,
     }
+    return {name: value for name, value in found.items() if math.isfinite(value)}

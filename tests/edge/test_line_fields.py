@@ -65,10 +65,10 @@ def test_shares_are_the_sites_by_rated_current() -> None:
 
 def test_what_is_not_known_is_left_out() -> None:
     unread = of_line(auxiliary_s=900.0)[0]
-    assert np.isnan(unread["comprehensive_ac_kwh_per_t"])
-    assert np.isnan(unread["tariff_surcharge_cny_per_kwh"])
+    assert "comprehensive_ac_kwh_per_t" not in unread
+    assert "tariff_surcharge_cny_per_kwh" not in unread
     uncovered = of_line(covered=0.5)[0]
-    assert np.isnan(uncovered["benchmark_capacity_share"])
+    assert "benchmark_capacity_share" not in uncovered
     # Half of the metal, and half of the auxiliaries.
     assert uncovered["comprehensive_ac_kwh_per_t"] == pytest.approx(
         of_line()[0]["comprehensive_ac_kwh_per_t"]

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from edge.cli import main
@@ -54,6 +55,18 @@ def test_a_failed_replay_leaves_what_was_there(tmp_path: Path, capsys: pytest.Ca
     assert sorted(p.name for p in out.iterdir()) == OUTPUTS
     assert main(["replay", str(broken), "--out", str(tmp_path / "new")]) == 65
     assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_two_replays_give_equal_tables_also_where_something_is_unknown(tmp_path: Path) -> None:
+    source = history(tmp_path / "h")
+    for name in ("a", "b"):
+        assert main(["replay", str(source), "--out", str(tmp_path / name)]) == 0
+    for name in ("energy.parquet", "entries.parquet"):
+        one, two = (pq.read_table(tmp_path / folder / name) for folder in ("a", "b"))
+        assert one.equals(two), name
+    lines = [row for row in pq.read_table(tmp_path / "a" / "energy.parquet").to_pylist() if row["cell"] == ""]
+    assert lines
+    assert all(row["comprehensive_ac_kwh_per_t"] is None for row in lines)
 
 
 def test_one_bad_value_and_an_empty_file_end_nothing(
