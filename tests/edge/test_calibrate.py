@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -54,19 +55,14 @@ def test_the_plants_own_voltages_and_walls_are_found(done: Calibrated) -> None:
     file = load_calibration(done.file)
     assert list(file.cell) == ["L1-001", "L1-002"]
     assert (file.format, file.days) == (1, pytest.approx(5.0, abs=0.01))
-    volts = pq.read_table(
-        sorted((done.history / "readings").iterdir())[-1], columns=["cell", "cell_voltage_V"]
-    )
+    readings = pq.read_table(done.history / "readings", columns=["cell", "cell_voltage_V"])
+    cells, volts = (np.array(readings.column(name).to_pylist()) for name in ("cell", "cell_voltage_V"))
     for cell, entry in file.cell.items():
         assert set(VERDICTS) >= {factor.verdict for factor in entry.factors.values()}
         volt, film = entry.factors["nominal_voltage_V"], entry.factors["bath_ledge_W_m2K"]
         assert volt.verdict == "applied"
-        here = [
-            v
-            for name, v in zip(*(volts.column(c).to_pylist() for c in volts.column_names), strict=True)
-            if name == cell
-        ]
-        assert volt.new == pytest.approx(sorted(here)[len(here) // 2], abs=0.02)
+        # Two hours in ten the voltage is held high after an anode change: the median hardly sees it.
+        assert volt.new == pytest.approx(np.median(volts[cells == cell]), abs=0.02)
         # The plant's films are 1150 W/m2/K within 12 % and a few sensors; nothing of them is read.
         assert abs(film.new - 1150.0) < 2.5 * film.sd
         shell = entry.held_out["shell_flux"]
