@@ -65,7 +65,7 @@ class CalibrationFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     last: datetime
     days: float
     fitted_share: float
-    cell: dict[str, CellEntry]
+    cell: dict[str, CellEntry] = {}
 
 
 def entry_of(params: CellParams, result: CellCalibration) -> CellEntry:
