@@ -357,13 +357,14 @@ def main() -> None:
     parser.add_argument(
         "--full", action="store_true", help="speed: 24 cells x 10 days and 420 cells live, not a part of each"
     )
+    parser.add_argument("--days", type=int, default=30, help="balance: length (default 30)")
     parser.add_argument("--part", choices=("traces", "gate", "balance", "speed"), action="append")
     arguments = parser.parse_args()
     wanted = arguments.part or ["traces", "gate", "balance", "speed"]
     parts = {
         "traces": lambda: traces(6, 24),
         "gate": lambda: gate(3, 24),
-        "balance": lambda: balance(2, 30),
+        "balance": lambda: balance(2, arguments.days),
         "speed": lambda: speed(24, 10.0, 420) if arguments.full else speed(24, 1.0, 60),
     }
     path = results.FOLDER / "plant.json"

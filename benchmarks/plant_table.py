@@ -151,8 +151,8 @@ def _balance(part: Figures) -> list[str]:
     return [
         "### Balances and plausibility",
         "",
-        f"{part['cells']} cells for {part['days']} days at natural rates, {part['faults']} faults, of "
-        f"{part['physical']} physical ones {part['shown']} left normal spread {_measured(part)}.",
+        f"{part['cells']} cells for {part['days']} days (goal: 30) at natural rates, {part['faults']} faults; of "
+        f"{part['physical']} physical ones, anode effects too, {part['shown']} left normal spread {_measured(part)}.",
         "",
         f"* alumina in = metal out + held: gap {100 * part['alumina_gap']:.3f} % of what was fed (goal 0.5 %), "
         f"{_verdict(part['alumina_gap'] < 0.005)};",
