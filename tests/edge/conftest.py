@@ -15,5 +15,5 @@ def recorded_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def recorded_hours(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six cells and seven hours with two alarms; for tests that run it many times."""
-    return simulate(tmp_path_factory.mktemp("recorded") / "hours", cells=6, days=0.3)
+    """Six cells and seven hours with two alarms, of which one clears; for tests that run it many times."""
+    return simulate(tmp_path_factory.mktemp("recorded") / "hours", cells=6, days=0.3, seed=4)
