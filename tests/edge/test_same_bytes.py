@@ -46,7 +46,7 @@ def test_twice_and_shuffled(recorded_day: Path, replayed: Path, tmp_path: Path) 
 
 
 def by_hand(history: Path) -> dict[tuple[int, str], tuple[float, float]]:
-    """Energy [kWh] and metal [kg] by hour and cell: sample by sample, each product times the time to the next one."""
+    """Energy [kWh] and metal [kg] by hour and cell: each product times the time to the next sample in that hour."""
     table = pq.read_table(history / "readings", columns=["time", "cell", "cell_voltage_V", "line_current_A"])
     found: dict[tuple[int, str], tuple[float, float]] = {}
     for cell in sorted(set(table.column("cell").to_pylist())):
@@ -59,9 +59,11 @@ def by_hand(history: Path) -> dict[tuple[int, str], tuple[float, float]]:
         length_s = np.diff(time_s, append=time_s[-1])
         length_s[length_s > 120.0] = 0.0  # the cell that falls silent: time without samples is not covered
         for hour in np.unique(time_s // 3600):
-            here = time_s // 3600 == hour
-            energy_kWh = math.fsum((voltage_V * current_A * length_s)[here]) / 3.6e6
-            metal_kg = KG_PER_KAH * 0.94 * math.fsum((current_A * length_s)[here]) / 3.6e6
+            start_s, end_s = hour * 3600, (hour + 1) * 3600
+            here_s = np.minimum(time_s + length_s, end_s) - np.maximum(time_s, start_s)
+            here_s = np.maximum(here_s, 0.0)
+            energy_kWh = math.fsum(voltage_V * current_A * here_s) / 3.6e6
+            metal_kg = KG_PER_KAH * 0.94 * math.fsum(current_A * here_s) / 3.6e6
             found[int(hour) * 3600, cell] = (energy_kWh, metal_kg)
     return found
 
