@@ -137,6 +137,7 @@ def scored(error: FloatArray) -> list[Figures]:
                 "steps": end,
                 "forecasts": everyone.size,
                 "diverged": lost,
+                "diverged_by_network": [an_rfmse(one, begin, end)[1] for one in error],
                 "median": float(np.median(left)) if left.size else None,
                 "mean": float(np.mean(left)) if left.size else None,
                 "median_with_diverged": middle if np.isfinite(middle) else None,
