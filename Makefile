@@ -7,7 +7,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
 ARGS ?=
 
-.PHONY: demo test check fmt validate bench-speed bench-replay bench-observer bench-calibration bench-plant bench-detection bench-tep bench-ledger bench-forecast clean
+.PHONY: demo test check fmt validate bench-speed bench-replay bench-observer bench-calibration bench-plant bench-detection bench-tep bench-ledger bench-forecast bench-learned clean
 .DEFAULT_GOAL := demo
 
 # Needs nothing but Python >= 3.11, pip and make: no root, no broker, no database, no torch.
@@ -81,6 +81,10 @@ bench-ledger: $(DEV_STAMP)
 bench-forecast: $(STAMP)
 	$(BIN)/python -m benchmarks.forecast_score $(ARGS)
 	$(BIN)/python -m benchmarks.whatif_score
+
+# Do hybrid and learned models of the third-party simulator err in the published order: row 24; about five minutes.
+bench-learned: $(STAMP)
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.learned_order $(ARGS)
 
 $(BENCH_STAMP): $(STAMP) requirements-bench.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-bench.txt

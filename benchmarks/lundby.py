@@ -71,7 +71,9 @@ class Equations(NamedTuple):
 
 
 def equations(
-    functions: Functions, compiler: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None
+    functions: Functions,
+    compiler: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None,
+    liquidus_C: float | None = None,
 ) -> Equations:
     """The model's equations in one place, for every solver that is compared.
 
@@ -81,6 +83,8 @@ def equations(
         What ``exp``, ``sqrt`` and ``power`` are.
     compiler
         Applied to both functions; None leaves them as they are.
+    liquidus_C
+        In place of g1 [degC]: the ablated model of the same authors, which holds it at 968; None keeps g1.
 
     Notes
     -----
@@ -102,7 +106,11 @@ def equations(
         g5 = 3.8168e-6 * g3 * g4 * u2 / (1.0 - g3) * ohm_cm
         return g1, ohm_cm, g3, g4, g5, g5 + u2 * u5 / 2620.0 * ohm_cm
 
-    compiled_drop = compiler(drop) if compiler else drop
+    def ablated(x2: Value, x3: Value, x4: Value, x6: Value, u2: Value, u5: Value) -> tuple[Any, ...]:
+        return liquidus_C, *drop(x2, x3, x4, x6, u2, u5)[1:]
+
+    text = drop if liquidus_C is None else ablated
+    compiled_drop = compiler(text) if compiler else text
 
     def rates(
         x1: Value,

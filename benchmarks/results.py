@@ -380,6 +380,27 @@ def whatif_table(figures: Figures) -> str:
     return "\n".join(lines) + "\n"
 
 
+def learned_table(figures: Figures) -> str:
+    """Markdown of ``results/learned_order.json``."""
+    seeds = figures["seeds"]
+    lines = [
+        _where(figures),
+        f"{figures['networks']} networks of a kind, {figures['epochs']} epochs on {figures['training_runs']} runs of "
+        f"{figures['steps']} steps (seed {seeds['training']}), {figures['test_runs']} test runs (seed {seeds['test']})."
+        " AN-RFMSE over the window that ends at the step, of forecasts that did not diverge in it: median and mean; "
+        "median with diverged ones as infinite; how many diverged.",
+        "",
+        "| model | steps | median | mean | median with diverged | diverged | of |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name, model in figures["models"].items():
+        for row in model["rows"]:
+            shown = [row[key] for key in ("median", "mean", "median_with_diverged")]
+            errors = " | ".join("none" if error is None else f"{error:.3f}" for error in shown)
+            lines.append(f"| {name} | {row['steps']} | {errors} | {row['diverged']} | {row['forecasts']} |")
+    return "\n".join(lines) + "\n"
+
+
 #: What writes the table of each benchmark.
 TABLES = {
     "speed": speed_table,
@@ -391,6 +412,7 @@ TABLES = {
     "ledger": ledger_table,
     "forecast": forecast_table,
     "whatif": whatif_table,
+    "learned_order": learned_table,
 }
 
 
