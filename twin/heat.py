@@ -129,13 +129,17 @@ def ledge_rate_mm_s(
 
 
 @kernel
-def ledge_flux_W_m2(ledge_mm: float, wall_frac: float, params: CellParams, nominal: Steady) -> float:
-    """Heat led away through the ledge at bath level [W/m2]: nominal, by how thick the ledge is.
+def ledge_flux_W_m2(
+    ledge_mm: float, liquidus_C: float, wall_frac: float, params: CellParams, nominal: Steady
+) -> float:
+    """Heat led away through the ledge at bath level [W/m2]: nominal, by thickness and face of the ledge.
 
     Parameters
     ----------
     ledge_mm
         Thickness [mm].
+    liquidus_C
+        Temperature of its face, which drives the heat towards a shell at its nominal temperature.
     wall_frac
         Heat that the wall of this cell takes at nominal ledge over that of its technology [-].
     params, nominal
@@ -145,7 +149,8 @@ def ledge_flux_W_m2(ledge_mm: float, wall_frac: float, params: CellParams, nomin
     per_mm = 1e-3 / params.ledge_conductivity_W_mK
     whole = params.ledge_bath_mm * per_mm + nominal.lining_m2K_W
     here = max(whole + (ledge_mm - params.ledge_bath_mm) * per_mm, 0.2 * whole)
-    return params.bath_ledge_W_m2K * nominal.superheat_C * wall_frac * whole / here
+    drive = (liquidus_C - nominal.shell_C) / (nominal.liquidus_C - nominal.shell_C)
+    return params.bath_ledge_W_m2K * nominal.superheat_C * wall_frac * drive * whole / here
 
 
 @kernel
