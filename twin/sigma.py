@@ -373,7 +373,7 @@ def step(
     drive
         See ``AMP``.
     dt_s
-        At most 120 s, as in ``twin.heat.step_heat``.
+        At most 120 s: the superheat settles in about half an hour.
     noise
         From ``noise_of``.
     measured_V
