@@ -41,6 +41,7 @@ from twin.sigma import (
     bath_at,
     chain,
     closing_mm_s,
+    coldness,
     efficiency,
     melt_at,
     noise_of,
@@ -66,6 +67,8 @@ N_TRACED = 4
 _STUCK_S = 600.0
 #: A reading stands for this long; a feed record is believed for so long after the last shot.
 _HOLD_S, _FEED_HOLD_S = 900.0, 4 * 3600.0
+#: Below this share of the rated current nobody feeds: no shots then are no silence of the log.
+_STOPPED_FRAC = 0.3
 _UNDISSOLVED_FRAC, _DISSOLVING_1_s = 0.6, 0.002
 #: Memory of the mean heat of a cell; what is fed of AlF3 over days is what is used, learned over this [s].
 _HEAT_TAU_S, ALF3_TAU_S = 3 * _DAY_S, 5 * _DAY_S
@@ -74,6 +77,8 @@ _POSSIBLE_C = (700.0, 1150.0)
 #: Current efficiency beyond its law: of plants 0.92 to 0.96, of one technology less; nothing measured within hours
 #: tells it from the losses.
 _EFFICIENCY_SD = 0.0075
+#: What the law says of a cell away from the nominal point is wrong by this share of it: published slopes differ so.
+_LAW_DOUBT_FRAC = 0.5
 #: Spread of alumina in a cell that nobody has watched yet [wt%].
 _FIRST_ALUMINA_PCT = 0.4
 #: Share of a lasting voltage deviation that is distance and not conductors; what the chain may be wrong by: slotted
@@ -217,11 +222,14 @@ def _gather(f: Filter, state: State, measured: Measured, c: int, params: CellPar
 
 
 @kernel
-def _balance(f: Filter, state: State, c: int, heat_W: float, nominal: Steady) -> None:
-    """Learn the mean heat that a cell has lived with, which is what it loses; not from outages and anode effects."""
+def _balance(f: Filter, state: State, c: int, heat_W: float, cold: float, nominal: Steady) -> None:
+    """Learn the mean heat that a cell has lived with, which is what it loses.
+
+    Not from outages and anode effects, and the less the more of it still warms a cold melt.
+    """
     if abs(heat_W / nominal.heat_loss_W - 1.0) >= 0.6 or state.normal[c] == 0.0:
         return
-    span_s = min(f.open_s[0], _COAST_S)
+    span_s = (1.0 - cold) * min(f.open_s[0], _COAST_S)
     gain = span_s / min(state.heat_ref_s[c] + span_s, _HEAT_TAU_S + span_s)
     state.heat_ref_W[c] += gain * (heat_W - state.heat_ref_W[c])
     state.heat_ref_s[c] += span_s
@@ -244,11 +252,14 @@ def _run(
     live = state.current_age_s[c] <= _HOLD_S and state.voltage_age_s[c] <= _HOLD_S
     # Where neither readings nor shots come, the log is silent and not the feeders.
     heard = live and (time_s > 0.0 or f.sums[c, 4] > 0.0)
-    fed = heard and state.feed_age_s[c] <= _FEED_HOLD_S and f.open_s[0] <= _HOLD_S
-    mean_A, mean_V, off_frac = params.rated_current_A, nan, 0.0
+    bath = bath_at(f.mean[c], chemistry_pct)
+    bath_C, _ = melt_at(f.mean[c], bath)
+    cold = coldness(bath_C, nominal)
+    mean_A, mean_V, off_frac, stopped = params.rated_current_A, nan, 0.0, False
     drive[POWER], drive[POWERED], drive[BALANCE] = 0.0, 0.0, state.heat_ref_W[c]
     if time_s > 0.0 and live:
         mean_A = f.sums[c, 0] / time_s
+        stopped = mean_A < _STOPPED_FRAC * params.rated_current_A
         running = 0.3 <= mean_A / params.rated_current_A <= 1.5
         stuck = running and f.same_s[c] > _STUCK_S
         reaction_W = mean_A * equivalent_V(params.current_efficiency_frac)
@@ -257,18 +268,19 @@ def _run(
         if not stuck:
             drive[POWERED] = 1.0
             off_frac = (drive[POWER] - reaction_W - drive[BALANCE]) / nominal.heat_loss_W
-            _balance(f, state, c, drive[POWER] - reaction_W - drive[SINK], nominal)
+            _balance(f, state, c, drive[POWER] - reaction_W - drive[SINK], cold, nominal)
         if running and not stuck:
             mean_V = f.sums[c, 1] / time_s
+    fed = heard and f.open_s[0] <= _HOLD_S and (stopped or state.feed_age_s[c] <= _FEED_HOLD_S)
     if not isnan(mean_V) and f.started[c] == 0.0:
         f.mean[c, LEVEL] = mean_V - chain(f.mean[c], params, nominal, chemistry_pct, mean_A)[0]
         f.started[c] = 1.0
-    noise_of(noise, params, fed, heard, off_frac)
+    noise_of(noise, params, fed, heard, off_frac, cold)
     span_s = min(f.open_s[0], _COAST_S)
     steps = max(1, ceil(span_s / _MAX_STEP_S))
     dt_s = span_s / steps
     closing = closing_mm_s(mean_A, params)
-    slope_V_mm = bath_slope_V_mm(mean_A, f.mean[c, BATH], bath_at(f.mean[c], chemistry_pct), params)
+    slope_V_mm = bath_slope_V_mm(mean_A, bath_C, bath, params)
     use_kg_s = state.alf3_use_kg_s[c]
     drive[AMP], drive[FED] = mean_A, 1.0 if fed else 0.0
     drive[ALF3_USED] = 0.0 if isnan(use_kg_s) else use_kg_s * dt_s
@@ -391,14 +403,15 @@ def report(f: Filter, state: State, fixed: Fixed, out: Estimate) -> None:
         out.superheat_sd_C[c] = sqrt(max(variance, 0.0))
         out.alumina_pct[c] = min(max(x[ALUMINA], 1.0), 8.0)
         out.alumina_sd_pct[c] = sqrt(max(p[ALUMINA, ALUMINA], 0.0))
-        slope = bath_slope_V_mm(params.rated_current_A, x[BATH], bath, params)
+        slope = bath_slope_V_mm(params.rated_current_A, bath_C, bath, params)
         out.acd_mm[c] = min(max(nominal.acd_mm + _ACD_SHARE * x[LEVEL] / slope, 10.0), 90.0)
         out.acd_sd_mm[c] = sqrt(_ACD_SD_MM**2 + p[LEVEL, LEVEL] * (_ACD_SHARE / slope) ** 2)
         out.ledge_bath_mm[c] = max(x[LEDGE] + evidence_mm, 0.0)
         out.ledge_bath_sd_mm[c] = sqrt(_LEDGE_SD_MM**2 + max(p[LEDGE, LEDGE], 0.0) + 0.5 * evidence_mm**2)
         out.current_efficiency[c] = efficiency(params, nominal, bath_C, bath_C - liquidus_C, bath[0])
-        out.current_efficiency_sd[c] = _EFFICIENCY_SD
+        by_law = out.current_efficiency[c] - params.current_efficiency_frac
+        out.current_efficiency_sd[c] = sqrt(_EFFICIENCY_SD**2 + (_LAW_DOUBT_FRAC * by_law) ** 2)
         out.heat_loss_kW[c] = 1e-3 * state.loss_W[c]
         # Current efficiency and 30 mV of bus bar drop.
-        by_efficiency_V = 1.644 * _EFFICIENCY_SD
+        by_efficiency_V = 1.644 * out.current_efficiency_sd[c]
         out.heat_loss_sd_kW[c] = 1e-3 * state.line_current_A[c] * sqrt(by_efficiency_V**2 + 0.03**2)

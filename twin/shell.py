@@ -51,6 +51,7 @@ def compare_shell(
     c: int,
     scan_s: float,
     ledge_mm: float,
+    liquidus_C: float,
     params: CellParams,
     nominal: Steady,
     out: Estimate,
@@ -67,7 +68,7 @@ def compare_shell(
         Index of the cell.
     scan_s
         Time since the last scan [s].
-    ledge_mm
+    ledge_mm, liquidus_C
         Of the twin.
     params, nominal
         Constants of the cell.
@@ -80,7 +81,7 @@ def compare_shell(
     What samples have told of the ledge is no change of it: each thermocouple has that in its own level.
     """
     felt_mm = min(max(ledge_mm - state.ledge_told_mm[c], 0.0), 300.0)
-    flux_W_m2 = ledge_flux_W_m2(felt_mm, 1.0, params, nominal)
+    flux_W_m2 = ledge_flux_W_m2(felt_mm, liquidus_C, 1.0, params, nominal)
     model_C = _step_shell(state.shell_C[c], flux_W_m2, state.ambient_C[c], params, scan_s)
     state.shell_C[c] = model_C
     for side in range(-1, N_SIDES):

@@ -43,8 +43,11 @@ _MEMORY_S = np.array([0.0, 80.0, 200.0, 0.2, 120.0, 60.0, 0.0, 0.0, 5.0, 0.0]) *
 _DISTURBANCE = np.array([0.22**2, 0.0, 0.0, 0.02**2, 0.0, 0.0, 0.5**2, 0.001**2, 0.0, 0.3**2]) / 3600.0
 #: More of them while the cell is far from its heat balance, as in an outage, by what it is off beyond a share of all
 #: losses: losses then are known to a fifth, assumed [unit^2/s].
-_UPSET = np.array([10.0**2, 0.0, 0.0, 0.05**2, 0.0, 0.0, 3.0**2, 0.0, 0.0, 10.0**2]) / 3600.0
+_UPSET = np.array([10.0**2, 0.0, 0.0, 0.2**2, 0.0, 0.1**2, 3.0**2, 0.0, 0.0, 10.0**2]) / 3600.0
 _UPSET_FROM_FRAC = 0.3
+#: And while a bath is so much colder than nominal, fully so by this: alumina then dissolves late or settles, and
+#: freeze on anodes and metal is in the voltage [K, K, wt%2/s, V2/s].
+_COLD_FROM_C, _COLD_SPAN_C, _COLD_ALUMINA, _COLD_LEVEL = 15.0, 30.0, 0.3**2 / 3600.0, 0.05**2 / 3600.0
 #: Bulk freezing begins below the liquidus by this, and what is left of a fall is that of the liquidus: 1 % of the bath
 #: frozen holds back 0.9 K, and concentrates what lowers the liquidus by 0.7 K.
 _FREEZING_C, _FALL_FRAC = 1.0, 0.45
@@ -56,8 +59,9 @@ _VOLTAGE_CLIP_V, _VOLTAGE_GATE_V = 0.1, 1.0
 _ALUMINA_FLOOR_PCT = 2.2
 #: Alumina by electrolysis at 100 % efficiency, M(Al2O3)/6F [kg/(s A)].
 ALUMINA_kg_sA = 1.76123e-7
-#: Metal-level over bath-level ledge thickness, as in ``twin.heat``.
-_METAL_LEVEL_FRAC = 0.65
+#: Cathode carbon that follows the melt within hours: 0.2 m of 1560 kg/m3 and 1600 J/kgK; heat goes so deep into
+#: graphitised carbon (6e-6 m2/s) in two hours.
+_CATHODE_J_m2K = 5.0e5
 _SPREAD = sqrt(3.0)
 #: Metal by charge at 100 % efficiency [kg/(s A)], carbon used per metal, densities of metal and anode [kg/m3].
 _METAL_kg_sA, _CARBON_FRAC, _METAL_kg_m3, _CARBON_kg_m3 = 0.335572e-3 / 3600.0, 0.41, 2300.0, 1580.0
@@ -94,6 +98,20 @@ def melt_at(x: FloatArray, bath: Bath) -> tuple[float, float]:
         liquidus_C -= _FALL_FRAC * below_C
         return liquidus_C - _FREEZING_C, liquidus_C
     return x[BATH], liquidus_C
+
+
+@kernel
+def bath_kg_at(ledge_mm: float, params: CellParams) -> float:
+    """Liquid bath beside a ledge [kg]: the nominal one less what has frozen since the ledge was nominal.
+
+    Notes
+    -----
+    Ledge is thinner at metal level, but grows there as fast: as much more heat leaves. Crews bring the level of the
+    bath back over days, of which nothing is known here.
+    """
+    face_m2 = params.ledge_perimeter_m * (params.bath_height_m + params.metal_height_m)
+    frozen_kg = 1e-3 * (ledge_mm - params.ledge_bath_mm) * face_m2 * params.ledge_density_kg_m3
+    return min(max(params.bath_mass_kg - frozen_kg, 0.4 * params.bath_mass_kg), 1.5 * params.bath_mass_kg)
 
 
 @kernel
@@ -178,18 +196,20 @@ def _flow(
     other_W = max(balance_W - own_side_W, 0.2 * nominal.heat_loss_W) * (1.0 + x[COVER])
     to_lump_W = other_W * (bath_C - x[LUMP]) / (nominal_C - params.lump_temp_C)
     from_lump_W = other_W * (x[LUMP] - REFERENCE_AMBIENT_C) / (params.lump_temp_C - REFERENCE_AMBIENT_C)
-    melt_J_K = params.bath_mass_kg * BATH_J_kgK + params.metal_mass_kg * METAL_J_kgK
+    bath_kg = bath_kg_at(x[LEDGE], params)
+    melt_J_K = bath_kg * BATH_J_kgK + params.metal_mass_kg * METAL_J_kgK
+    melt_J_K += _CATHODE_J_m2K * params.cathode_area_m2
     y[BATH] = x[BATH] + dt_s / melt_J_K * (heat_W - to_lump_W - nominal.side_W_K * superheat_C)
     y[LUMP] = x[LUMP] + dt_s * (to_lump_W - from_lump_W) / params.side_lump_J_K
-    flux = ledge_flux_W_m2(x[LEDGE], wall, params, nominal)
+    flux = ledge_flux_W_m2(x[LEDGE], liquidus_C, wall, params, nominal)
     rate = ledge_rate_mm_s(
         superheat_C, flux, params.bath_ledge_W_m2K, params.ledge_density_kg_m3, params.ledge_latent_J_kg
     )
     y[LEDGE] = min(max(x[LEDGE] + rate * dt_s, 0.0), 300.0)
-    face_m2 = params.ledge_perimeter_m * (params.bath_height_m + _METAL_LEVEL_FRAC * params.metal_height_m)
-    frozen_frac = 1e-3 * (y[LEDGE] - x[LEDGE]) * face_m2 * params.ledge_density_kg_m3 / params.bath_mass_kg
-    y[ALF3] = x[ALF3] * (1.0 + frozen_frac) - 100.0 * alf3_kg / params.bath_mass_kg
-    y[ALUMINA] = x[ALUMINA] + 100.0 * gained_kg / params.bath_mass_kg
+    # Ledge is cryolite: what freezes leaves its AlF3 and alumina to the rest.
+    left_kg = bath_kg_at(y[LEDGE], params)
+    y[ALF3] = (x[ALF3] * bath_kg - 100.0 * alf3_kg) / left_kg
+    y[ALUMINA] = (x[ALUMINA] * bath_kg + 100.0 * gained_kg) / left_kg
     y[SHIFT], y[FEED], y[LEVEL], y[WALL], y[COVER] = x[SHIFT], x[FEED], x[LEVEL], x[WALL], x[COVER]
 
 
@@ -199,13 +219,14 @@ def chain(
 ) -> tuple[float, float]:
     """Voltage of the chain at the aim of alumina and nominal distance [V], and its slope there [V/wt%]."""
     b = bath_at(x, chemistry_pct)
+    bath_C, _ = melt_at(x, b)
     aim = max(params.alumina_pct, _ALUMINA_FLOOR_PCT)
     here_V = total_V(
-        voltage_haupin(current_A, nominal.acd_mm, x[BATH], Bath(b[0], b[1], aim, b[3], b[4], b[5]), params)
+        voltage_haupin(current_A, nominal.acd_mm, bath_C, Bath(b[0], b[1], aim, b[3], b[4], b[5]), params)
     )
     richer = Bath(b[0], b[1], aim + 0.1, b[3], b[4], b[5])
     return here_V, 10.0 * (
-        total_V(voltage_haupin(current_A, nominal.acd_mm, x[BATH], richer, params)) - here_V
+        total_V(voltage_haupin(current_A, nominal.acd_mm, bath_C, richer, params)) - here_V
     )
 
 
@@ -301,7 +322,13 @@ def _learn(
     noise_V2: float,
     work: FloatArray,
 ) -> None:
-    """Correct a state by its voltage, which alumina and level make."""
+    """Correct alumina, feed and level by the voltage that they make.
+
+    Notes
+    -----
+    Heat and ledge are considered and not corrected (Schmidt): they go with alumina after an outage, and the voltage
+    then has more reasons than the chain knows.
+    """
     if abs(innovation_V) > _VOLTAGE_GATE_V:
         return
     innovation_V = min(max(innovation_V, -_VOLTAGE_CLIP_V), _VOLTAGE_CLIP_V)
@@ -311,10 +338,14 @@ def _learn(
         row[i] = slope_V_pct * trans[ALUMINA, i] + trans[LEVEL, i]
     variance = slope_V_pct * gain[ALUMINA] + gain[LEVEL] + noise_V2
     for i in range(N):
+        if i not in (ALUMINA, FEED, LEVEL):
+            continue
         x[i] += gain[i] / variance * innovation_V
         for j in range(N):
-            p[i, j] -= gain[i] * gain[j] / variance
             trans[i, j] -= gain[i] / variance * row[j]
+            p[i, j] -= gain[i] * gain[j] / variance
+            if j not in (ALUMINA, FEED, LEVEL):
+                p[j, i] = p[i, j]
 
 
 @kernel
@@ -342,7 +373,7 @@ def step(
     drive
         See ``AMP``.
     dt_s
-        At most 120 s, as in ``twin.heat.step_heat``.
+        At most 120 s: the superheat settles in about half an hour.
     noise
         From ``noise_of``.
     measured_V
@@ -376,7 +407,16 @@ def step(
 
 
 @kernel
-def noise_of(noise: FloatArray, params: CellParams, fed: bool, heard: bool, off_frac: float) -> None:
+def coldness(bath_C: float, nominal: Steady) -> float:
+    """How cold a bath is for one in operation: 0 about its nominal temperature, 1 where an outage leaves it [-]."""
+    cold_C = nominal.liquidus_C + nominal.superheat_C - bath_C
+    return min(max((cold_C - _COLD_FROM_C) / _COLD_SPAN_C, 0.0), 1.0)
+
+
+@kernel
+def noise_of(
+    noise: FloatArray, params: CellParams, fed: bool, heard: bool, off_frac: float, cold: float
+) -> None:
     """Disturbances, memories, aims and spreads of one cell in one row of scratch.
 
     Parameters
@@ -389,6 +429,8 @@ def noise_of(noise: FloatArray, params: CellParams, fed: bool, heard: bool, off_
         Whether the record of feed is known, and whether anything is.
     off_frac
         By how much the heat left in the cell differs from its mean, over all losses of its technology [-].
+    cold
+        From ``coldness``.
     """
     upset = max(abs(off_frac) - _UPSET_FROM_FRAC, 0.0) ** 2
     for i in range(N):
@@ -397,6 +439,8 @@ def noise_of(noise: FloatArray, params: CellParams, fed: bool, heard: bool, off_
         noise[_AIM + i] = 0.0
         noise[_VAR + i] = PRIOR_SD[i] ** 2
     noise[_AIM + ALF3], noise[_AIM + ALUMINA] = params.excess_alf3_pct, params.alumina_pct
+    noise[ALUMINA] += cold * _COLD_ALUMINA
+    noise[LEVEL] += cold * _COLD_LEVEL
     if not heard:
         noise[ALUMINA] = 0.15**2 / 3600.0
     elif not fed:

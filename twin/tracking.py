@@ -251,7 +251,7 @@ def track(
         state.moved_V[c], state.moved_V2[c] = 0.0, 0.0
         bath = bath_at(x, state.chemistry_pct[c])
         bath_C, liquidus_C = melt_at(x, bath)
-        compare_shell(state, measured, fixed, c, scan_s, x[LEDGE], params, nominal, out)
+        compare_shell(state, measured, fixed, c, scan_s, x[LEDGE], liquidus_C, params, nominal, out)
         _anodes(state, measured, fixed, c, scan_s, params, out)
         ever = isfinite(state.line_current_A[c]) and isfinite(state.cell_voltage_V[c])
         if ever and fixed.known[c]:

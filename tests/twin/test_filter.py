@@ -1,5 +1,7 @@
 """The filter of the slow states: late samples, honest spreads, and what it must not do."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from twin.jit import kernel
 from twin.late import correct
 from twin.observer import NE107, STATUS_REASONS, Observer
 from twin.params import params_for
-from twin.sigma import ALF3, ALUMINA, BATH, LEVEL, LIQUIDUS, NAMES, N, sample_of
+from twin.sigma import ALF3, ALUMINA, BATH, LEDGE, LEVEL, LIQUIDUS, NAMES, N, bath_kg_at, sample_of
 from twin.state import Estimate, fixed_of
 
 CONSUMPTION_KG_S = 1.76123e-4 * 300 * 0.945
@@ -182,6 +184,32 @@ def test_three_hours_without_line_current_are_survived_and_said(residual_V: floa
     assert after.alumina_pct == pytest.approx([2.5, 2.5], abs=1.0)
     for cov in line.filter.cov:
         assert np.linalg.eigvalsh(cov).min() > -1e-9
+
+
+def test_ledge_that_freezes_in_an_outage_leaves_alumina_and_alf3_to_the_bath():
+    line = Line(1)
+    params = params_for("generic_300kA", 300e3)
+    before = line.run(30)
+    line.current_A, line.voltage_V, line.feed[:] = 0.0, 1.6, 0.0
+    # What had not dissolved does so in the first half hour and is no part of this balance.
+    line.run(0.75)
+    start = line.filter.mean[0].copy()
+    dark = line.run(2.25)
+    end = line.filter.mean[0]
+    left = bath_kg_at(float(end[LEDGE]), params) / bath_kg_at(float(start[LEDGE]), params)
+    assert left < 0.9
+    assert end[ALF3] * left == pytest.approx(start[ALF3], rel=0.03)
+    # Alumina rises as much but for its way back to the aim, which the filter does not stop in an outage.
+    assert 0.5 / left + 0.5 < end[ALUMINA] / start[ALUMINA] < 1.03 / left
+    assert dark.alumina_sd_pct[0] > 1.3 * before.alumina_sd_pct[0]
+    # What is believed of heat and ledge does not follow the voltage of the restart, which has more reasons.
+    kept = []
+    for voltage_V in (4.2, 4.5):
+        copy = pickle.loads(pickle.dumps(line))
+        copy.current_A, copy.voltage_V = 300e3, voltage_V
+        copy.run(1 / 60)
+        kept.append(copy.filter.mean[0, LEDGE])
+    assert kept[0] == pytest.approx(kept[1], abs=0.2)
 
 
 @pytest.mark.parametrize("superheat_C", [8.0, -0.5, -3.0, -40.0])
