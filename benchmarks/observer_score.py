@@ -43,7 +43,7 @@ from twin.signals import SIGNALS
 F = NDArray[np.float64]
 
 #: What the filter was developed on, and what it is scored on once: as many lines as end in a quarter of an hour. Of
-#: P180 and P500, which potline scales from 300 kA, one line each was looked at, with an outage; nothing was set by it.
+#: P180 and P500, which potline scales from 300 kA, one line each was looked at, with an outage, when noise was set.
 DEVELOPMENT = {"P300": (101, 102, 103, 104, 105, 109), "P180": (106,), "P500": (107,)}
 FINAL = {"P300": (301, 302), "P180": (311,), "P500": (321,)}
 SCAN_S, BLOCK_S = 10, 600
