@@ -34,7 +34,7 @@ fmt: $(DEV_STAMP)
 validate: $(STAMP)
 	$(BIN)/python -m benchmarks.validate $(ARGS)
 
-# Both write benchmarks/results/*.json and the tables of benchmarks/README.md. bench-speed needs a C compiler.
+# These write benchmarks/results/*.json and the tables of benchmarks/README.md. bench-speed needs a C compiler.
 bench-speed: $(BENCH_STAMP)
 	$(BIN)/python -m benchmarks.bench_speed
 

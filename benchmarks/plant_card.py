@@ -37,7 +37,7 @@ Figures = dict[str, Any]
 
 _START_US = 1_767_225_600_000_000
 _SEED = 31
-_TRACES = Path("/work/shared/data/real_traces")
+_TRACES = results.ROOT.parent / "shared" / "data" / "real_traces"
 #: Real traces: folder, seconds between two values, how they are named in the card.
 _REAL = (("smelter_126kA", 7.2, "126 kA cell, 87 min"), ("smelter_10h_2022", 45.0, "2022 cell, 10 h"))
 #: The trace that ends with one.

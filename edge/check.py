@@ -13,6 +13,7 @@ from edge.app import broker_of, influx_writer
 from edge.calibration_file import calibrated
 from edge.config import Config, ConfigError
 from edge.exits import BAD_CONFIG, OK, UNAVAILABLE
+from edge.pipeline import cell_params
 from streams.influx import InfluxUnauthorized, InfluxUnavailable, line_protocol
 from streams.mqtt import Publisher
 from streams.mqtt import Unavailable as BrokerUnavailable
@@ -77,6 +78,11 @@ def _plant(findings: _Findings, config: Config) -> None:
     try:
         plant = load_plant(Path(config.plant))
     except PlantError as error:
+        findings.bad("plant", str(error), BAD_CONFIG)
+        return
+    try:
+        cell_params(plant)
+    except ParamsError as error:
         findings.bad("plant", str(error), BAD_CONFIG)
         return
     findings.good("plant", f"{plant.site}: {len(plant.lines)} lines, {len(plant.cells)} cells")

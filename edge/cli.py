@@ -372,6 +372,8 @@ def _report(arguments: argparse.Namespace) -> int:
     folder: Path = arguments.folder
     if not folder.is_dir():
         return _fail(NO_INPUT, f"{folder}: no such folder; `potline replay HISTORY --out {folder}` makes one")
+    if arguments.accounts is not None and not arguments.accounts.is_file():
+        return _fail(NO_INPUT, f"{arguments.accounts}: no such file of accounts")
     config = load_config(arguments.config)
     try:
         return report(

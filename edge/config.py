@@ -196,6 +196,10 @@ def _check(config: Config, path: Path) -> None:
         raise ConfigError(
             f"{path}: twin.scan_s = {config.twin.scan_s:g} must divide a minute: 1, 2, 5, 10, 20 ..."
         )
+    if config.influxdb.url and not config.influxdb.url.startswith(("http://", "https://")):
+        raise ConfigError(
+            f'{path}: influxdb.url = "{config.influxdb.url}" must begin with http:// or https://'
+        )
     if not config.mqtt.topics:
         raise ConfigError(f"{path}: mqtt.topics is empty; leave the key out for the default")
     for name in ("ca_file", "cert_file", "key_file"):

@@ -1,5 +1,6 @@
 """``entries.parquet`` of a replay: what the plant logged that the energy ledger needs, by when it became known."""
 
+import logging
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,6 +11,9 @@ import pyarrow.parquet as pq
 from streams.messages import CounterReading, Event, Item, Sample
 from streams.plant_file import Plant
 from twin.book import STATES
+from twin.signals import SIGNALS
+
+_LOG = logging.getLogger(__name__)
 
 #: Entries by name: registers [kWh] carry the register's own name and no cell.
 TAP, LEVEL, STATE, ANODE_CHANGE = "tap_metal_kg", "metal_height_m", "cell_state", "anode_change"
@@ -40,16 +44,22 @@ class Entries:
     def __init__(self, plant: Plant) -> None:
         self._plant = plant
         self._rows: list[_Row] = []
+        self._impossible = 0
 
     def add(self, items: Iterable[Item]) -> None:
         """Keep the taps, metal levels, cell states, anode changes and registers among the items."""
         for item in items:
+            if isinstance(item, Sample) and item.signal == LEVEL and not _possible(item.value):
+                self._impossible += 1
+                continue
             row = self._row(item)
             if row is not None and math.isfinite(row[5]):
                 self._rows.append(row)
 
     def write(self, path: Path) -> None:
         """Write them sorted, so that the order in which they came makes no difference."""
+        if self._impossible:
+            _LOG.warning("%d samples of %s left out: no cell can have them", self._impossible, LEVEL)
         columns = list(zip(*sorted(set(self._rows)), strict=True)) or [[] for _ in SCHEMA]
         arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
         pq.write_table(pa.Table.from_arrays(arrays, schema=SCHEMA), path, compression="zstd")
@@ -67,7 +77,12 @@ class Entries:
 
 
 def _sample(item: Sample) -> tuple[str, float]:
-    return (LEVEL, item.value) if item.signal == "metal_height_m" else ("", math.nan)
+    return (LEVEL, item.value) if item.signal == LEVEL else ("", math.nan)
+
+
+def _possible(level_m: float) -> bool:
+    """Whether a cell can have that level of metal; 20 was meant as centimetres."""
+    return SIGNALS[LEVEL].low <= level_m <= SIGNALS[LEVEL].high
 
 
 def _event(item: Event) -> tuple[str, float]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.alarm_rules import load_texts
+from edge.calibration_file import calibrated
 from edge.config import Config
 from edge.pipeline import Pipeline, cell_params
 from streams.history import history_range, read_history
@@ -119,7 +120,7 @@ def watch(history: Path, cell: str, at: datetime | None, config: Config, hours: 
     HistoryError, PlantError, ParamsError
         When the history cannot be read.
     """
-    plant = load_plant(history / "plant.toml")
+    plant = calibrated(load_plant(history / "plant.toml"), config)
     if cell not in plant.cell_index:
         some = ", ".join(known.id for known in plant.cells[:5])
         raise UnknownCell(

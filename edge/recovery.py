@@ -81,11 +81,18 @@ def pipeline_version(plant: Plant, config: Config) -> str:
 
 def part_versions(plant: Plant, config: Config) -> dict[str, str]:
     """Versions of the parts that outlive a change elsewhere: open windows of energy, and readings that wait."""
-    accounting = ("edge/accounting.py", "edge/points.py", "twin/energy.py", "twin/intensity.py", "twin/rules")
+    accounting = (
+        "edge/accounting.py",
+        "edge/points.py",
+        "twin/energy.py",
+        "twin/intensity.py",
+        "twin/limits.py",
+        "twin/rules",
+    )
     aligner = tuple(
         f"streams/{name}.py" for name in ("align", "watermark", "pending", "messages", "frame", "plant_file")
     )
-    names = [(cell.id, cell.line) for cell in plant.cells]
+    names = [(cell.id, cell.line, cell.rated_current_A) for cell in plant.cells]
     widths = [(cell.id, cell.line, cell.n_anodes, cell.n_shell, cell.n_bars) for cell in plant.cells]
     return {
         "accounting": version(accounting, (names, plant.site, plant.time_zone, config.energy, config.twin)),

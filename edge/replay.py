@@ -3,9 +3,11 @@
 import shutil
 import tempfile
 import time
+import tomllib
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from msgspec import json
 
@@ -105,7 +107,7 @@ def _write(
             write(pipeline.push(batch))
         write(pipeline.flush())
     entries.write(out / "entries.parquet")
-    shutil.copyfile(history / "plant.toml", out / "plant.toml")
+    _copy_plant(history, out)
     # A replay writes every point into its own folder: none can wait or be refused.
     accounts = Accounts(accepted=points, written=points, quarantined=0, waiting=0)
     refused = {"unknown": count} if (count := pipeline.aligner.counts["unknown"]) else {}
@@ -115,6 +117,17 @@ def _write(
     report = render(pipeline.plant, figures, raised, energy, pipeline.not_assessed(), load_texts())
     (out / "report.html").write_text(report, encoding="utf-8")
     return figures
+
+
+def _copy_plant(history: Path, out: Path) -> None:
+    """Copy the plant's description and the technologies that lie beside it."""
+    shutil.copyfile(history / "plant.toml", out / "plant.toml")
+    described = tomllib.loads((history / "plant.toml").read_text(encoding="utf-8"))
+    lines: list[dict[str, Any]] = described.get("line", [])
+    for entry in [*lines, *(cell for line in lines for cell in line.get("cell", []))]:
+        named = Path(str(entry.get("technology", "")))
+        if named.suffix == ".toml" and named.parent == Path():
+            shutil.copyfile(history / named, out / named)
 
 
 class _Pace:

@@ -42,6 +42,8 @@ def spans(files: LedgerFiles, wanted: str | None) -> Span:
     parts = str(wanted).split("-")
     try:
         numbers = [int(part) for part in parts]
+        if len(numbers) > 2:
+            raise ValueError(wanted)
         day = date(numbers[0], numbers[1] if len(numbers) == 2 else 1, 15)
     except (ValueError, IndexError) as error:
         raise ValueError(f"--period {wanted}: write a month 2026-01, a year 2026, or all") from error

@@ -329,7 +329,7 @@ def crossvalidated_limit(
     Raises
     ------
     ValueError
-        Fewer rows than blocks.
+        Fewer rows than twice the blocks.
     """
     if len(normal) < 2 * blocks:
         raise ValueError(f"{len(normal)} rows are too few for {blocks} blocks")

@@ -144,9 +144,6 @@ class CellInputs(NamedTuple):
     anode_allowance_mm: FloatArray  # set higher than the mean of the others
 
 
-#: May be NaN: the control is then off.
-CONTROLS = frozenset({"voltage_set_V", "alumina_set_pct"})
-
 #: Heat flows over the boundary of the cell [W]: in, then out.
 FLOWS_IN = ("electric", "air_burn", "new_anodes")
 SURFACES = (

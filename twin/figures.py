@@ -56,11 +56,6 @@ def refusal(unit: str, reason: str, coverage: float = math.nan) -> Figure:
     return Figure(math.nan, unit, coverage=coverage, refused=reason)
 
 
-def given_or_refused(figure: Figure, reason: str) -> Figure:
-    """Pass the figure on, or refuse it where it has no value."""
-    return figure if figure.known else refusal(figure.unit, figure.refused or reason, figure.coverage)
-
-
 def ratio_of_sums(parts: Sequence[tuple[float, float]]) -> float:
     """Intensity of a group or window [kWh/t]: sum of energy [kWh] over sum of metal [t], never a mean of ratios.
 

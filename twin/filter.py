@@ -230,6 +230,8 @@ def _balance(f: Filter, state: State, c: int, heat_W: float, cold: float, nomina
     if abs(heat_W / nominal.heat_loss_W - 1.0) >= 0.6 or state.normal[c] == 0.0:
         return
     span_s = (1.0 - cold) * min(f.open_s[0], _COAST_S)
+    if span_s <= 0.0:
+        return
     gain = span_s / min(state.heat_ref_s[c] + span_s, _HEAT_TAU_S + span_s)
     state.heat_ref_W[c] += gain * (heat_W - state.heat_ref_W[c])
     state.heat_ref_s[c] += span_s

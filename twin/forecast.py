@@ -153,7 +153,7 @@ def forecast(present: Present, plan: Plan) -> Forecast:
 
     Notes
     -----
-    Ledge, bath, AlF3 and anodes follow the balances of ``twin.cell``; alumina is fed to the aim of the technology, so
+    Ledge, bath, AlF3 and anodes follow the balances of ``twin.cell``; alumina is fed to the mean of the last day, so
     the cycles of a feed controller are in the band and not in the line. Validated on simulated lines only.
     """
     n, hours = len(present.params), plan.cell_voltage_V.shape[0]

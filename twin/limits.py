@@ -13,8 +13,8 @@ IntArray = NDArray[np.int64]
 
 #: Indicators of the standard, each graded on its own; liquid AC is the one that benchmark and baseline hold for.
 INDICATORS = ("liquid_ac", "liquid_comprehensive", "ingot_comprehensive", "ingot_kgce")
-#: What a class is called when no level is met, and when there is no class.
-BELOW_BASELINE, NOT_ASSESSED = 4, 0
+#: What a class is called when there is none.
+NOT_ASSESSED = 0
 #: Lines that produced in fewer months of the year have no class (inspection practice, energy reference 2.1).
 MIN_PRODUCTION_MONTHS = 6
 

@@ -179,8 +179,3 @@ def rectifier_efficiency(line_dc_kWh: float, rectifier_ac_kWh: float) -> float:
     """DC over AC energy; NaN outside 0.95-0.995, which is a fault of the metering (energy reference 2.4)."""
     share = per_t(line_dc_kWh, rectifier_ac_kWh)
     return share if 0.95 <= share <= 0.995 else math.nan
-
-
-def busbar_residual_kWh(line_dc_kWh: float, cells_dc_kWh: float) -> float:
-    """DC energy of the line that no cell uses; negative means that a voltage or current scale is wrong."""
-    return line_dc_kWh - cells_dc_kWh

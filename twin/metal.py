@@ -13,8 +13,8 @@ IntArray = NDArray[np.int64]
 
 #: Density of molten aluminium at bath temperature [t/m3], energy reference 2.7.
 METAL_T_PER_M3 = 2.30
-#: Cell current efficiency: below this many days it is not given, and from the second on it counts (reference 2.7).
-MIN_DAYS, FULL_DAYS = 14.0, 30.0
+#: Cell current efficiency: below this many days it is not given (reference 2.7).
+MIN_DAYS = 14.0
 #: Outside this range the data are at fault; it is no record (energy reference 2.7).
 LOW_EFFICIENCY, HIGH_EFFICIENCY = 0.85, 0.97
 _FAR = 1e12

@@ -64,12 +64,6 @@ def critical_density(bath_temp_C: float, alumina_pct: float, one_anode_cm2: floa
 
 
 @kernel
-def bubble_cover(density_A_cm2: float, bath: Bath, alumina_ae_pct: float) -> float:
-    """Share of the anode face under gas [-], 0 to 0.95 (Haupin 1998 eq. 31)."""
-    return _cover_at(density_A_cm2, _still_cover(bath, alumina_ae_pct))
-
-
-@kernel
 def _still_cover(bath: Bath, alumina_ae_pct: float) -> float:
     """Terms of eq. 31 without the density."""
     ratio = weight_ratio(bath)
