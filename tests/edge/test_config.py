@@ -52,6 +52,7 @@ def test_the_printed_example_shows_every_key_with_its_default(tmp_path: Path) ->
         ("language = 'de'", "language"),
         ("[twin]\nscan_s = 1.5", "twin.scan_s = 1.5 must be a whole multiple"),
         ("[mqtt]\ntopics = []", "mqtt.topics is empty"),
+        ("[influxdb]\nurl = 'influx'", 'influxdb.url = "influx" must begin with http:// or https://'),
         ("[mqtt", "not valid TOML"),
     ],
 )

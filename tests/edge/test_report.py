@@ -10,7 +10,10 @@ import pytest
 
 from benchmarks.ledger_site import Truth, write_site
 from edge.cli import main
+from edge.entries import Entries
 from edge.review_texts import in_chinese
+from streams.messages import Sample
+from streams.plant_file import load_plant
 
 ACCOUNTS = """
 price_cny_per_kWh = 0.45
@@ -221,6 +224,17 @@ def test_a_replayed_history_can_be_reviewed(recorded_hours: Path, tmp_path: Path
     assert times == sorted(times)
     assert main(["report", str(tmp_path)]) == 0
     assert float(line(tmp_path, "rectifier_efficiency")["value"]) == pytest.approx(0.978, abs=5e-4)
+
+
+def test_a_level_that_no_cell_can_have_is_left_out_and_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "plant.toml").write_text('site = "s"\n[[line]]\nid = "L1"\n[[line.cell]]\nid = "c"\n')
+    entries = Entries(load_plant(tmp_path / "plant.toml"))
+    entries.add(Sample(t, t, "c", "metal_height_m", level) for t, level in ((1, 0.2), (2, 20.0), (3, 0.21)))
+    entries.write(tmp_path / "entries.parquet")
+    assert pq.read_table(tmp_path / "entries.parquet").column("value").to_pylist() == [0.2, 0.21]
+    assert "1 samples of metal_height_m left out" in caplog.text
 
 
 def test_reasons_are_told_in_chinese() -> None:

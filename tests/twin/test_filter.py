@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from twin.filter import N_SNAPSHOTS, Filter, new_filter
 from twin.jit import kernel
@@ -11,7 +12,7 @@ from twin.late import correct
 from twin.observer import NE107, STATUS_REASONS, Observer
 from twin.params import params_for
 from twin.sigma import ALF3, ALUMINA, BATH, LEDGE, LEVEL, LIQUIDUS, NAMES, N, bath_kg_at, sample_of
-from twin.state import Estimate, fixed_of
+from twin.state import LOST, Estimate, fixed_of
 
 CONSUMPTION_KG_S = 1.76123e-4 * 300 * 0.945
 
@@ -31,6 +32,10 @@ class Line:
     @property
     def filter(self) -> Filter:
         return self.observer._filter  # pyright: ignore[reportPrivateUsage]
+
+    @property
+    def heat_ref_W(self) -> NDArray[np.float64]:
+        return self.observer._state.heat_ref_W  # pyright: ignore[reportPrivateUsage]
 
     def run(self, hours: float, scan_s: float = 60.0) -> Estimate:
         none, empty = np.full(self.n, np.nan), np.full((self.n, 1), np.nan)
@@ -184,6 +189,18 @@ def test_three_hours_without_line_current_are_survived_and_said(residual_V: floa
     assert after.alumina_pct == pytest.approx([2.5, 2.5], abs=1.0)
     for cov in line.filter.cov:
         assert np.linalg.eigvalsh(cov).min() > -1e-9
+
+
+def test_a_cell_first_seen_without_current_is_not_lost_when_it_comes():
+    line = Line(1)
+    line.current_A, line.voltage_V, line.feed[:] = 0.0, 1.6, 0.0
+    line.run(10)
+    line.current_A, line.voltage_V = 300e3, 4.2
+    for _ in range(6):
+        out = line.run(0.5)
+        assert out.status[0] != LOST
+        assert np.isfinite(line.heat_ref_W).all()
+        assert np.isfinite(line.filter.mean).all()
 
 
 def test_ledge_that_freezes_in_an_outage_leaves_alumina_and_alf3_to_the_bath():
