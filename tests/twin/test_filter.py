@@ -196,8 +196,8 @@ def test_a_cell_first_seen_without_current_is_not_lost_when_it_comes():
     line.current_A, line.voltage_V, line.feed[:] = 0.0, 1.6, 0.0
     line.run(10)
     line.current_A, line.voltage_V = 300e3, 4.2
-    for _ in range(6):
-        out = line.run(0.5)
+    for _ in range(12):
+        out = line.run(0.2)
         assert out.status[0] != LOST
         assert np.isfinite(line.heat_ref_W).all()
         assert np.isfinite(line.filter.mean).all()
