@@ -12,7 +12,7 @@ import argparse
 import json
 import pickle
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -148,7 +148,11 @@ def truth(tape: Path) -> Truth:
     return pickle.loads((tape / "truth.pickle").read_bytes())
 
 
-def alarms(tape: Path, detectors: Collection[str] | None = None) -> list[AlarmEvent]:
+def alarms(
+    tape: Path,
+    detectors: Collection[str] | None = None,
+    change: Callable[[View], View] | None = None,
+) -> list[AlarmEvent]:
     """Alarms that detectors raise on a tape.
 
     Parameters
@@ -157,6 +161,8 @@ def alarms(tape: Path, detectors: Collection[str] | None = None) -> list[AlarmEv
         Folder that ``record`` wrote.
     detectors
         Names in the registry; None for all.
+    change
+        What is done to each view before the detectors see it.
     """
     plant = truth(tape).plant
     layout = cell_layout(plant, max(1, max(cell.n_shell for cell in plant.cells)))
@@ -166,7 +172,8 @@ def alarms(tape: Path, detectors: Collection[str] | None = None) -> list[AlarmEv
     engine = AlarmEngine(plant, load_texts().kind)
     said: list[AlarmEvent] = []
     scan_s = Config().twin.scan_s
-    for view, suppressed in views(tape):
+    for seen, suppressed in views(tape):
+        view = seen if change is None else change(seen)
         scored = [(detector, scores) for detector in running for scores in detector.update(view)]
         said += engine.update(view.time_us, scan_s, scored, suppressed)
     return said
@@ -181,7 +188,12 @@ def episodes(tape: Path, said: Sequence[AlarmEvent], known: Truth) -> list[Episo
     return merged(read_alarms(path, known.plant, span, 0, "").episodes)
 
 
-def score(tapes: Sequence[Path], detectors: Collection[str] | None, list_all: bool) -> dict[str, Any]:
+def score(
+    tapes: Sequence[Path],
+    detectors: Collection[str] | None = None,
+    list_all: bool = False,
+    change: Callable[[View], View] | None = None,
+) -> dict[str, Any]:
     """Figures by group of kinds over some tapes, printed as a table; missed events and false alarms if asked for.
 
     Parameters
@@ -192,6 +204,8 @@ def score(tapes: Sequence[Path], detectors: Collection[str] | None, list_all: bo
         Names in the registry; None for all.
     list_all
         Print every event and every false alarm too.
+    change
+        What is done to each view before the detectors see it.
     """
     cells: list[CellRecord] = []
     events: list[Event] = []
@@ -199,7 +213,7 @@ def score(tapes: Sequence[Path], detectors: Collection[str] | None, list_all: bo
     for number, tape in enumerate(tapes):
         known = truth(tape)
         first = len(cells)
-        own = episodes(tape, alarms(tape, detectors), known)
+        own = episodes(tape, alarms(tape, detectors, change), known)
         mark = f"{number}/"
         cells += [c._replace(name=mark + c.name, line=mark + c.line) for c in known.cells]
         events += [e._replace(cell=e.cell + first) for e in known.events]
