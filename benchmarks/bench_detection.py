@@ -87,7 +87,7 @@ def scored(folder: Path, setting: Setting, interval_s: float, seed: int) -> Figu
     Parameters
     ----------
     folder
-        Gets the history ``SEED`` and the replay ``SEED-out``.
+        Gets the history ``SEED``, unless it is there already, and the replay ``SEED-out``.
     setting
         What to simulate.
     interval_s
@@ -109,6 +109,8 @@ def scored(folder: Path, setting: Setting, interval_s: float, seed: int) -> Figu
         ("replay", ["replay", str(history), "--out", str(out)]),
         ("evaluate", ["evaluate", str(out), str(history), "--readings", str(history), "--table"]),
     ):
+        if what == "simulate" and (history / "labels.parquet").is_file():
+            continue
         start = perf_counter()
         with redirect_stdout(StringIO()) as text:
             code = potline(arguments)
@@ -127,18 +129,23 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=list(SETS))
     parser.add_argument("--dry", action="store_true", help="print only; leave results and README as they are")
+    parser.add_argument(
+        "--keep", type=Path, help="keep histories in this folder, and use those that are there"
+    )
     arguments = parser.parse_args()
     sets: Figures = {}
     layers: list[Figures] = []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
         for name in arguments.sets:
             # Each set has its seed, whichever others are run.
             seed = arguments.seed + list(SETS).index(name)
             setting = SETS[name]
             setting = setting._replace(days=setting.days * arguments.scale)
-            sets[name] = kept(scored(Path(folder), setting, arguments.interval, seed))
+            sets[name] = kept(scored(folder, setting, arguments.interval, seed))
             if name == "enriched":
-                layers = without_layers(Path(folder) / str(seed), Path(folder) / "tape")
+                layers = without_layers(folder / str(seed), Path(temporary) / "tape")
     figures: Figures = {
         "interval_s": arguments.interval,
         "targets": judged(sets),
