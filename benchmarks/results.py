@@ -18,9 +18,9 @@ ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "benchmarks" / "results"
 README = ROOT / "benchmarks" / "README.md"
 #: Where a table stands, if not there.
-PAGES = dict.fromkeys(("plant", "nulls"), ROOT / "plant" / "README.md")
+PAGES: dict[str, Path] = dict.fromkeys(("plant", "nulls"), ROOT / "plant" / "README.md")
 #: Results of a table, if they have another name.
-SOURCES = {"nulls": "detection"}
+SOURCES: dict[str, str] = {"nulls": "detection"}
 
 Figures = dict[str, Any]
 
