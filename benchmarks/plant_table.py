@@ -179,8 +179,9 @@ def _faults(part: Figures) -> list[str]:
         "",
         f"One fault in each of {part['cells']} cells beside the same cells without it, {part['hours']} h "
         f"{_measured(part)}: "
-        "the two clearest signs, as the largest deviation of an hourly mean, and in brackets over the normal spread of "
-        "hourly means in sound cells. Below about 3 one instrument cannot tell; samples are taken once a day.",
+        "the two clearest signs, as the largest deviation of an hourly mean, and in brackets over that of the same "
+        "instrument in the middle of all these cells, most of which it does not concern. Below about 2 no single "
+        "instrument tells; bath and metal are sampled once a day.",
         "",
         f"| kind | severity {low} | severity {high} |",
         "|---|---|---|",
@@ -193,7 +194,7 @@ def _faults(part: Figures) -> list[str]:
 
 def _sign(sign: Figures) -> str:
     name, _, unit = sign["signal"].partition(" [")
-    return f"{name} {sign['size']:+.3g} {unit.rstrip(']')} ({sign['spreads']:.1f})".replace("  ", " ")
+    return f"{name} {sign['size']:+.3g} {unit.rstrip(']')} ({sign['over_usual']:.1f})".replace("  ", " ")
 
 
 def _speed(part: Figures) -> list[str]:
