@@ -51,7 +51,7 @@ def visible(hours: int, seed: int) -> dict[str, Any]:
     -------
     dict
         ``hours``, ``cells`` and ``kinds``: for every kind and severity its two clearest signs: the largest hourly
-        deviation from the sound run, and that over the middle of all cells. Two runs drift apart in their feed cycles
+        deviation from the sound run, and that over the middle of all cells or the hourly spread of sound ones. Two runs drift apart in their feed cycles
         by any fault, and most faults do not concern most instruments: what the middle shows comes without a cause.
     """
     faults = _one_each(seed)
@@ -62,7 +62,7 @@ def visible(hours: int, seed: int) -> dict[str, Any]:
     kinds: dict[str, list[list[dict[str, Any]]]] = {}
     for k, fault in enumerate(faults):
         signs = [
-            Shown(name, float(sizes[k]), abs(float(sizes[k])) / _usual(name, sizes))
+            Shown(name, float(sizes[k]), abs(float(sizes[k])) / _usual(name, sizes, sound[name]))
             for name, sizes in away.items()
         ]
         clearest = sorted(signs, key=lambda sign: -sign.over_usual)[:2]
@@ -148,6 +148,8 @@ def _furthest(sound: F, ill: F, faults: Sequence[Fault]) -> F:
     return np.array(found)
 
 
-def _usual(name: str, sizes: F) -> float:
-    """What an instrument deviates in the middle of all cells, and at least by what one reading of it is worth."""
-    return max(float(np.median(np.abs(sizes))), _LEAST.get(name, 0.0), 1e-9)
+def _usual(name: str, sizes: F, sound: F) -> float:
+    """What an instrument does without a cause: the middle of all cells, its hourly spread in sound ones, one reading."""
+    about = sound - np.nanmedian(sound, axis=0)
+    spread = 1.4826 * float(np.nanmedian(np.abs(about)))
+    return max(float(np.median(np.abs(sizes))), spread, _LEAST.get(name, 0.0), 1e-9)

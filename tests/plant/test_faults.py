@@ -254,13 +254,13 @@ def test_anode_effect_begins_in_one_zone_and_is_quenched() -> None:
         first, last = int(x.fault.start_s), int(x.end_s)
         assert 10.0 < volt[first:last, x.fault.cell].max() < 80.0
         assert 30.0 < last - first < 400.0
-        before = anode[first - 60 : first - 20, x.fault.cell].mean(axis=0)
+        before = anode[first - 20 : first - 2, x.fault.cell].mean(axis=0)
         usual = anode[300:600, x.fault.cell].mean(axis=0)
         full = usual > 0.7 * np.median(usual)
         apart.append(float(np.ptp(before[full] / usual[full])))
-    # One that comes at once hardly warns: flicker alone spreads the anodes by some 3 %.
-    assert np.median(apart) > 0.05
-    assert min(apart) > 0.03
+    # Flicker alone spreads the anodes by up to 5 %; most effects tell only in their last half minute.
+    assert np.median(apart) > 0.08
+    assert min(apart) > 0.05
     # Every cell of the line feels it: the rectifiers give way by 1-3 kA.
     deepest = min(current[int(x.fault.start_s) : int(x.end_s)].min() for x in effects)
     assert -3500.0 < deepest - np.median(current) < -800.0
