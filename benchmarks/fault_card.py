@@ -51,8 +51,9 @@ def visible(hours: int, seed: int) -> dict[str, Any]:
     -------
     dict
         ``hours``, ``cells`` and ``kinds``: for every kind and severity its two clearest signs: the largest hourly
-        deviation from the sound run, and that over the middle of all cells or the hourly spread of sound ones. Two runs drift apart in their feed cycles
-        by any fault, and most faults do not concern most instruments: what the middle shows comes without a cause.
+        deviation from the sound run, and that over the middle of all cells or the hourly spread of sound ones.
+        Two runs drift apart in their feed cycles by any fault, and most faults do not concern most instruments:
+        what the middle shows comes without a cause.
     """
     faults = _one_each(seed)
     n_cells = len(faults)
@@ -149,7 +150,7 @@ def _furthest(sound: F, ill: F, faults: Sequence[Fault]) -> F:
 
 
 def _usual(name: str, sizes: F, sound: F) -> float:
-    """What an instrument does without a cause: the middle of all cells, its hourly spread in sound ones, one reading."""
+    """What an instrument does without a cause: in the middle of all cells, by its hourly spread, by one reading."""
     about = sound - np.nanmedian(sound, axis=0)
     spread = 1.4826 * float(np.nanmedian(np.abs(about)))
     return max(float(np.median(np.abs(sizes))), spread, _LEAST.get(name, 0.0), 1e-9)

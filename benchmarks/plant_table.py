@@ -180,8 +180,8 @@ def _faults(part: Figures) -> list[str]:
         f"One fault in each of {part['cells']} cells beside the same cells without it, {part['hours']} h "
         f"{_measured(part)}: "
         "the two clearest signs, as the largest deviation of an hourly mean, and in brackets over that of the same "
-        "instrument in the middle of all these cells, most of which it does not concern, or its hourly spread. Below about 2 no single "
-        "instrument tells; bath and metal are sampled once a day.",
+        "instrument in the middle of all these cells, most of which it does not concern, or its hourly spread. "
+        "Below about 2 no single instrument tells; bath and metal are sampled once a day.",
         "",
         f"| kind | severity {low} | severity {high} |",
         "|---|---|---|",
