@@ -1,11 +1,12 @@
 """Measures the simulated line and writes its data card: ``plant/README.md`` and ``benchmarks/results/plant.json``.
 
-Four parts, each of which can be run alone (``--part``):
+Five parts, each of which can be run alone (``--part``):
 
 * ``traces``: a quiet line beside the two real traces: spread, spectrum, autocorrelation, feed swing, and whether a
   classifier can tell ten-minute windows of real voltage from simulated ones;
 * ``gate``: the twin's voltage residual on a quiet line, through the gateway's own pipeline;
 * ``balance``: mass and energy over a month, and figures to be held against published plants;
+* ``faults``: what each kind of fault shows in the instruments, over their normal spread;
 * ``speed``: how fast a record is written, with how much memory, and how fast 420 cells run live.
 
 What misses its target says so in the table. The figures of a part stay until that part is run again.
@@ -25,7 +26,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from benchmarks import results
+from benchmarks import fault_card, results
 from plant.faults.plan import plan_faults
 from plant.history import simulate
 from plant.line import Line
@@ -358,13 +359,14 @@ def main() -> None:
         "--full", action="store_true", help="speed: 24 cells x 10 days and 420 cells live, not a part of each"
     )
     parser.add_argument("--days", type=int, default=30, help="balance: length (default 30)")
-    parser.add_argument("--part", choices=("traces", "gate", "balance", "speed"), action="append")
+    parser.add_argument("--part", choices=("traces", "gate", "balance", "faults", "speed"), action="append")
     arguments = parser.parse_args()
-    wanted = arguments.part or ["traces", "gate", "balance", "speed"]
+    wanted = arguments.part or ["traces", "gate", "balance", "faults", "speed"]
     parts = {
         "traces": lambda: traces(6, 24),
         "gate": lambda: gate(3, 24),
         "balance": lambda: balance(2, arguments.days),
+        "faults": lambda: fault_card.visible(18, _SEED),
         "speed": lambda: speed(24, 10.0, 420) if arguments.full else speed(24, 1.0, 60),
     }
     path = results.FOLDER / "plant.json"

@@ -37,6 +37,8 @@ def card(figures: Figures) -> str:
         lines += _gate(parts["gate"])
     if "balance" in parts:
         lines += _balance(parts["balance"])
+    if "faults" in parts:
+        lines += _faults(parts["faults"])
     if "speed" in parts:
         lines += _speed(parts["speed"])
     return "\n".join(lines) + "\n"
@@ -168,6 +170,31 @@ def _balance(part: Figures) -> list[str]:
 
 def _quantiles(values: list[float], digits: int) -> str:
     return ", ".join(f"{v:.{digits}f}" for v in values)
+
+
+def _faults(part: Figures) -> list[str]:
+    low, high = part["severities"]
+    lines = [
+        "### What faults show",
+        "",
+        f"One fault in each of {part['cells']} cells beside the same cells without it, {part['hours']} h "
+        f"{_measured(part)}: "
+        "the two clearest signs, as the largest deviation of an hourly mean, and in brackets over that of the same "
+        "instrument in the middle of all these cells, most of which it does not concern, or its hourly spread. "
+        "Below about 2 no single instrument tells; bath and metal are sampled once a day.",
+        "",
+        f"| kind | severity {low} | severity {high} |",
+        "|---|---|---|",
+    ]
+    for kind, sizes in part["kinds"].items():
+        cells = [", ".join(_sign(sign) for sign in signs) for signs in sizes]
+        lines.append(f"| `{kind}` | {cells[0]} | {cells[1]} |")
+    return [*lines, ""]
+
+
+def _sign(sign: Figures) -> str:
+    name, _, unit = sign["signal"].partition(" [")
+    return f"{name} {sign['size']:+.3g} {unit.rstrip(']')} ({sign['over_usual']:.1f})".replace("  ", " ")
 
 
 def _speed(part: Figures) -> list[str]:

@@ -18,6 +18,7 @@ from edge.config import AlignConfig, Config, ConsoleConfig, MqttConfig
 from edge.exits import FAILURE, OK
 from edge.simulate import publish
 from edge.summary import summary_line
+from plant.delivery import Delivery
 from plant.faults import demo_faults
 from plant.line import Line
 from plant.publish import plant_toml
@@ -179,7 +180,8 @@ class _Source:
         def going(_time_us: int) -> bool:
             return self._duration_s is None or time.monotonic() - began < self._duration_s
 
-        publish(self._line, self._publisher, self._clock, interval_s, going, self._stop.wait)
+        delivery = Delivery(self._line.n_cells, self._line.seed, perfect=False)
+        publish(self._line, self._publisher, self._clock, delivery, interval_s, going, self._stop.wait)
         if self._stop.is_set():
             return
         self._publisher.wait_all()

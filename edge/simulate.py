@@ -9,6 +9,7 @@ from typing import TextIO
 from msgspec import json
 
 from edge.clock import Clock
+from plant.delivery import Delivery
 from plant.history import simulate
 from plant.line import Line
 from plant.publish import plant_toml, scans
@@ -91,7 +92,10 @@ def live(arguments: argparse.Namespace, say: Callable[[str], None]) -> None:
         say(f"{arguments.cells} cells to {host}:{port}, {arguments.speed:g} times real speed; Ctrl-C ends")
         clock = Clock(arguments.speed, start_us)
         end_us = start_us + round(arguments.days * 86400e6)
-        sent = publish(line, publisher, clock, arguments.interval, lambda now: now < end_us, time.sleep)
+        delivery = Delivery(arguments.cells, arguments.seed, perfect=arguments.faults == "none")
+        sent = publish(
+            line, publisher, clock, delivery, arguments.interval, lambda now: now < end_us, time.sleep
+        )
         publisher.wait_all()
     finally:
         publisher.stop()
@@ -102,6 +106,7 @@ def publish(
     line: Line,
     publisher: mqtt.Publisher,
     clock: Clock,
+    delivery: Delivery,
     interval_s: float,
     going: Callable[[int], bool],
     pause: Callable[[float], object],
@@ -116,6 +121,8 @@ def publish(
         Connected.
     clock
         The plant's.
+    delivery
+        What happens to readings on their way to the broker.
     interval_s
         Between two scans of a cell [s].
     going
@@ -129,7 +136,7 @@ def publish(
         When the broker stops taking messages.
     """
     sent = 0
-    for message in scans(line, interval_s):
+    for message in scans(line, interval_s, delivery):
         ahead_s = (message.time_us - clock.now_us()) / 1e6 / clock.speed
         if pause(max(ahead_s, 0.0)) or not going(message.time_us):
             break

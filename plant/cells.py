@@ -196,7 +196,7 @@ def settled(technology: Technology, h: Hidden, seed: int) -> State:
     age_h = (start - set_s) / 3600.0
     late_h = 10.5 * (1.0 - np.exp(-age_h / 8.0))
     height = d.anode_height_mm - _BURN_MM_H * (age_h - late_h)
-    anode_C = 35.0 + 700.0 * (1.0 - np.exp(-age_h / 13.0))
+    anode_C = 35.0 + 700.0 * (1.0 - np.exp(-age_h / 10.0))
     melted = 5.5 * np.minimum(0.53 * age_h + 0.11 * np.minimum(age_h, 13.0) ** 1.3, 60.0)
     freeze = FREEZE_MM * (1.0 + 0.09 * rng.standard_normal((n, anodes)))
     contact = np.array(

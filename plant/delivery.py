@@ -1,4 +1,4 @@
-"""What happens to readings between the cell and the historian: clocks, doubles, disorder and values lost."""
+"""What happens to readings between the cell and whoever listens: clocks, doubles, disorder and values lost."""
 
 from typing import NamedTuple
 
@@ -21,6 +21,27 @@ class Delivered(NamedTuple):
     """Rows as they are recorded: which of the given ones, in which order, and which of their values are lost."""
 
     row: I64
+    lost: NDArray[np.bool_]
+
+
+class Passage(NamedTuple):
+    """What becomes of rows on their way.
+
+    Attributes
+    ----------
+    late : (n_rows,)
+        How much later a row comes than its turn.
+    twice : (n_twice,)
+        Rows that come a second time.
+    again : (n_twice,)
+        How much later than the first time.
+    lost : (n_rows,)
+        Whether its voltage is lost.
+    """
+
+    late: NDArray[np.float64]
+    twice: I64
+    again: NDArray[np.float64]
     lost: NDArray[np.bool_]
 
 
@@ -69,13 +90,36 @@ class Delivery:
         row = np.arange(n_rows, dtype=np.int64)
         if self._perfect:
             return Delivered(row, np.zeros(n_rows, dtype=np.bool_))
+        passage = self._pass(n_rows, _LATE_S / interval_s * self._n)
+        place = row + passage.late
+        again = place[passage.twice] + passage.again
+        order = np.argsort(np.concatenate([place, again]), kind="stable")
+        return Delivered(np.concatenate([row, passage.twice])[order], passage.lost)
+
+    def transmit(self, n_rows: int, interval_s: float) -> Passage:
+        """Decide when the next rows arrive; lateness in seconds.
+
+        Parameters
+        ----------
+        n_rows
+            In order of time, all cells of a scan together.
+        interval_s
+            Between two scans [s].
+        """
+        if self._perfect:
+            still, none = np.zeros(n_rows), np.empty(0, dtype=np.int64)
+            return Passage(still, none, np.empty(0), np.zeros(n_rows, dtype=np.bool_))
+        passage = self._pass(n_rows, _LATE_S / interval_s * self._n)
+        a_place_s = interval_s / self._n
+        return passage._replace(late=passage.late * a_place_s, again=passage.again * a_place_s)
+
+    def _pass(self, n_rows: int, places: float) -> Passage:
+        """Draw what becomes of rows; lateness counted in places of the row, at most ``places``."""
         draw = self._rng.random(n_rows)
         lost = self._rng.random(n_rows) < _LOST
-        place = row.astype(np.float64)
-        places = _LATE_S / interval_s * self._n
+        late = np.zeros(n_rows)
         moved = draw < _MOVED
-        place[moved] += self._rng.uniform(0.0, places, int(moved.sum()))
+        late[moved] = self._rng.uniform(0.0, places, int(moved.sum()))
         twice = np.flatnonzero(draw > 1.0 - _TWICE)
-        again = place[twice] + self._rng.uniform(min(0.5, places), places, len(twice))
-        order = np.argsort(np.concatenate([place, again]), kind="stable")
-        return Delivered(np.concatenate([row, twice])[order], lost)
+        again = self._rng.uniform(min(0.5, places), places, len(twice))
+        return Passage(late, twice, again, lost)

@@ -131,7 +131,9 @@ class Line:
 
     def labels(self) -> list[Label]:
         """Label what was wrong so far and since when it could be seen; complete at the end of a run."""
-        return self._ledger.labels()
+        s, last_s = self._state, float(self._second - 1)
+        burning = np.flatnonzero((s.mode == logbook.QUENCH) & (s.effect_s > 0.0)).tolist()
+        return self._ledger.labels([(i, last_s - float(s.effect_s[i]), last_s + 1.0) for i in burning])
 
     def truth(self) -> dict[str, F]:
         """Give the true state now, for tests and for grading: arrays, cells first, units in the names.
@@ -156,6 +158,8 @@ class Line:
             "bath_kg": s.bath_kg.copy(),
             "frozen_kg": s.bulk_frozen_kg.copy(),
             "metal_kg": s.metal_kg.copy(),
+            "metal_iron_ppm": 1e6 * s.iron_kg / s.metal_kg,
+            "metal_silicon_ppm": 1e6 * s.silicon_kg / s.metal_kg,
             "contact": s.contact.copy(),
             "target_V": h.target_V.copy(),
             "shot_factor": h.shot_factor.copy(),

@@ -13,6 +13,8 @@ FREEZE_MM = 30.0
 SETTING_MM = 8.0
 #: Nothing is begun around the handover of a shift.
 SHIFT_S, HANDOVER_FROM_S, HANDOVER_TO_S = 28800, 1800, 5400
+#: A cell is not tapped so soon after an anode change, nor so shortly before one [s].
+TAP_AFTER_S, TAP_BEFORE_S = 9000.0, 5400.0
 
 _FARADAY_KG_PER_AS = 0.335572 / 3.6e6
 #: How far the cover of a half is opened by an anode change, until it is dressed.
@@ -153,7 +155,7 @@ def operate(
         due = change_second(h.change_phase_s[i], d.change_interval_s, s.change_k[i])
         if running and s.effect_s[i] == 0.0:
             count = _anode_work(d, h, s, e, i, t, due, out, count)
-            clear = last + 9000.0 <= t <= due - 5400.0
+            clear = last + TAP_AFTER_S <= t <= due - TAP_BEFORE_S
             if clear and t >= h.tap_phase_s[i] + s.tap_k[i] * d.tap_interval_s:
                 count = _tap(d, s, i, t, out, count)
         if s.tap_rate_kg_s[i] > 0.0 and (t - int(s.tap_end_s[i])) % 20 == 0:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from plant.delivery import Delivery
 from plant.line import LINE, SITE, Chunk, Line, PlantCounter, PlantEvent, PlantSample
 
 _BLOCK_S = 60
@@ -18,7 +19,7 @@ Payload = dict[str, object]
 
 
 class Message(NamedTuple):
-    """One MQTT message to be: when it leaves the plant [UTC us], topic, and payload before encoding."""
+    """One MQTT message to be: when it comes to the broker [UTC us], topic, and payload before encoding."""
 
     time_us: int
     topic: str
@@ -75,8 +76,8 @@ def stagger_us(n_cells: int) -> NDArray[np.int64]:
     return np.arange(n_cells, dtype=np.int64) * 1000 // n_cells * 1000
 
 
-def scans(line: Line, interval_s: float = 1.0) -> Iterator[Message]:
-    """Yield messages for ever, in time order; the caller encodes and paces them.
+def scans(line: Line, interval_s: float = 1.0, delivery: Delivery | None = None) -> Iterator[Message]:
+    """Yield messages for ever, in the order in which they arrive; the caller encodes and paces them.
 
     Anode currents come every 10 s and shell, bars, duct gas and beam every minute, or with every scan if that is
     slower. Samples and log entries come when they become known.
@@ -87,6 +88,8 @@ def scans(line: Line, interval_s: float = 1.0) -> Iterator[Message]:
         Is advanced.
     interval_s
         Time between two scans of a cell [s], rounded to whole seconds.
+    delivery
+        Clocks and network of the line; perfect without it.
 
     Raises
     ------
@@ -96,6 +99,7 @@ def scans(line: Line, interval_s: float = 1.0) -> Iterator[Message]:
     step = round(interval_s)
     if step < 1:
         raise ValueError(f"interval_s is {interval_s}, below one second")
+    network = delivery or Delivery(line.n_cells, line.seed, perfect=True)
     waiting: list[tuple[int, int, Message]] = []
     number = 0
     second = 0
@@ -104,16 +108,47 @@ def scans(line: Line, interval_s: float = 1.0) -> Iterator[Message]:
         for message in _known(line, chunk):
             heapq.heappush(waiting, (message.time_us, number, message))
             number += 1
-        for row in range(_BLOCK_S):
-            if (second + row) % step == 0:
-                for message in _scan(line, chunk, row, second + row, step):
-                    while waiting and waiting[0][0] <= message.time_us:
-                        yield heapq.heappop(waiting)[2]
-                    yield message
+        for message in _passed(line, chunk, second, step, network):
+            while waiting and waiting[0][0] <= message.sent_us:
+                yield heapq.heappop(waiting)[2]
+            for arrival in message.arrivals:
+                if arrival.time_us <= message.sent_us:
+                    yield arrival
+                else:
+                    heapq.heappush(waiting, (arrival.time_us, number, arrival))
+                    number += 1
         second += _BLOCK_S
 
 
-def _scan(line: Line, chunk: Chunk, row: int, second: int, step: int) -> Iterator[Message]:
+class _Sent(NamedTuple):
+    """One scan of one cell: when it left [UTC us], and as what it arrives, once or twice."""
+
+    sent_us: int
+    arrivals: list[Message]
+
+
+def _passed(line: Line, chunk: Chunk, second: int, step: int, network: Delivery) -> Iterator[_Sent]:
+    """Scans of a block in the order in which they leave, with what the network makes of them."""
+    rows = [row for row in range(_BLOCK_S) if (second + row) % step == 0]
+    n = line.n_cells
+    passage = network.transmit(len(rows) * n, float(step))
+    again_s = dict(zip(passage.twice.tolist(), passage.again.tolist(), strict=True))
+    skew_us = network.skew_us.tolist()
+    for k, row in enumerate(rows):
+        for i, scan in _scan(line, chunk, row, second + row, step):
+            place = k * n + i
+            payload = {"timestamp_ms": (scan.time_us - skew_us[i]) // 1000, **scan.payload}
+            if passage.lost[place]:
+                del payload["cell_voltage_V"]
+            first_us = scan.time_us + round(1e6 * float(passage.late[place]))
+            arrivals = [Message(first_us, scan.topic, payload)]
+            if place in again_s:
+                arrivals.append(Message(first_us + round(1e6 * again_s[place]), scan.topic, payload))
+            yield _Sent(scan.time_us, arrivals)
+
+
+def _scan(line: Line, chunk: Chunk, row: int, second: int, step: int) -> Iterator[tuple[int, Message]]:
+    """What the cells measure at one second, but for the stamp; nothing of one that is silent."""
     every_anode = max(round(_ANODE_S), step)
     every_slow = max(round(_SLOW_S), step)
     offsets = stagger_us(line.n_cells).tolist()
@@ -130,8 +165,7 @@ def _scan(line: Line, chunk: Chunk, row: int, second: int, step: int) -> Iterato
             _put_all(payload, "shell_temp_C", chunk.shell_temp_C[row, i])
             _put_all(payload, "collector_bar_temp_C", chunk.collector_bar_temp_C[row, i])
         if "cell_voltage_V" in payload:
-            topic = f"{SITE}/{LINE}/{cell}"
-            yield Message(time_us, topic, {"timestamp_ms": time_us // 1000, **payload})
+            yield i, Message(time_us, f"{SITE}/{LINE}/{cell}", payload)
 
 
 def _put(payload: Payload, name: str, value: float) -> None:

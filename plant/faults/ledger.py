@@ -153,31 +153,42 @@ class Ledger:
         begun_s, ended_s
             When the voltage rose and when it fell [s].
         """
-        self._effects.append(
-            Label(Fault("anode_effect", cell, begun_s, ended_s, 1.0, shape="step"), begun_s, ended_s)
-        )
+        self._effects += self._of_effect(cell, begun_s, ended_s)
+
+    def _of_effect(self, cell: int, begun_s: float, ended_s: float) -> list[Label]:
+        """Label an anode effect, and what led to it unless that was planned."""
+        found = [Label(Fault("anode_effect", cell, begun_s, ended_s, 1.0, shape="step"), begun_s, ended_s)]
         if any(_led_to(fault, cell, begun_s) for fault in self._all):
-            return
+            return found
         start_s = max(self._starved_s.get(cell, begun_s), begun_s - _LEAD_S)
         if start_s < begun_s:
             soon = Fault("anode_effect_imminent", cell, start_s, begun_s, 1.0)
-            self._effects.append(Label(soon, start_s, begun_s))
+            found.append(Label(soon, start_s, begun_s))
+        return found
 
-    def labels(self) -> list[Label]:
-        """Label every fault so far, planned or come about, in order of start."""
+    def labels(self, running: Sequence[tuple[int, float, float]] = ()) -> list[Label]:
+        """Label every fault so far, planned or come about, in order of start.
+
+        Parameters
+        ----------
+        running
+            Anode effects that have not ended: cell, when it began and what time it is now [s].
+        """
+        effects = self._effects + [label for effect in running for label in self._of_effect(*effect)]
         found = [
             self._courses[k].label() if k in self._courses else Label(f, f.start_s, f.end_s)
             for k, f in enumerate(self._all)
         ]
-        found = [self._until_effect(label) for label in found]
-        return sorted(found + self._effects, key=lambda x: (x.fault.start_s, x.fault.cell, x.fault.kind))
+        found = [_until_effect(label, effects) for label in found]
+        return sorted(found + effects, key=lambda x: (x.fault.start_s, x.fault.cell, x.fault.kind))
 
-    def _until_effect(self, label: Label) -> Label:
-        """What leads to an anode effect ends where that begins."""
-        begun = [x.observable_s for x in self._effects if _led_to(label.fault, x.fault.cell, x.observable_s)]
-        if not begun:
-            return label
-        return label._replace(observable_s=min(label.observable_s, begun[0]), end_s=begun[0])
+
+def _until_effect(label: Label, effects: Sequence[Label]) -> Label:
+    """What leads to an anode effect ends where that begins."""
+    begun = [x.observable_s for x in effects if _led_to(label.fault, x.fault.cell, x.observable_s)]
+    if not begun:
+        return label
+    return label._replace(observable_s=min(label.observable_s, begun[0]), end_s=begun[0])
 
 
 def _led_to(fault: Fault, cell: int, begun_s: float) -> bool:

@@ -6,9 +6,10 @@ from typing import Literal, cast, get_args
 import numpy as np
 
 from plant.bars import n_places
-from plant.cells import Change, changes, hidden
+from plant.cells import Change, changes, design, hidden
 from plant.faults.kind import Fault, Kind
 from plant.faults.library import LIBRARY
+from plant.operations import TAP_AFTER_S, TAP_BEFORE_S, change_second
 from plant.technology import Technology, named
 from twin.signals import SIDES
 
@@ -22,6 +23,8 @@ _SLOT_DAYS = 5.0
 _FIRST = ("anode_slow_pickup", "ledge_thinning")
 #: Share of faults of an enriched record that come on top of another one in the same cell.
 _OVERLAP = 0.10
+#: Share of faults of an enriched record, changes apart, that begin within an hour of a change or a tap of their cell.
+_AT_WORK, _NEAR_S = 0.25, 3600.0
 #: Times a day that a gateway of a natural record goes down with all its cells, and how many cells it has.
 _GATEWAY_A_DAY = 0.03
 GATEWAY_CELLS = 40
@@ -68,6 +71,7 @@ def plan_faults(
     planned: list[Fault] = []
     if plan == "enriched":
         planned = _enriched(rng, n_cells, days, calendar, technology)
+        planned = _at_work(planned, works(technology, n_cells, seed, days), seed)
     elif plan in ("natural", "shift"):
         planned = _natural(rng, n_cells, days, calendar, technology)
     whole = [f._replace(end_s=min(f.end_s, days * 86400.0)) for f in planned]
@@ -106,6 +110,52 @@ def _enriched(
                     again = fault.start_s + float(rng.uniform(0.1, 0.8)) * (fault.end_s - fault.start_s)
                     planned.append(_fault(rng, other, cell, again, severity, technology, []))
     return planned
+
+
+def works(technology: Technology, n_cells: int, seed: int, days: float) -> tuple[tuple[float, ...], ...]:
+    """When the crews are at each cell with an anode change or a tap [s from the start], in order.
+
+    Parameters
+    ----------
+    technology, n_cells, seed, days
+        As given to the line. An outage or an anode effect may put work off, which is not foreseen.
+    """
+    d, h, end_s = design(technology), hidden(technology, n_cells, seed), days * 86400.0
+    found: list[tuple[float, ...]] = []
+    for i in range(n_cells):
+        phase, last = float(h.change_phase_s[i]), int(end_s // d.change_interval_s) + 2
+        own = [change_second(phase, d.change_interval_s, k) for k in range(-2, last)]
+        taps: list[float] = []
+        for tap in np.arange(float(h.tap_phase_s[i]) - d.tap_interval_s, end_s, d.tap_interval_s).tolist():
+            # A tap waits until an anode change and its first hours are over.
+            held = [c + TAP_AFTER_S for c in own if -TAP_BEFORE_S < tap - c < TAP_AFTER_S]
+            taps.append(max([float(tap), *held]))
+        found.append(tuple(sorted(t for t in own + taps if 0.0 <= t < end_s)))
+    return tuple(found)
+
+
+def _at_work(planned: Sequence[Fault], crews: Sequence[Sequence[float]], seed: int) -> list[Fault]:
+    """Shift faults to the nearest work at their cell until one in four begins there."""
+    rng = np.random.default_rng([seed, 20])
+    free = [k for k, f in enumerate(planned) if LIBRARY[f.kind].where not in ("change", "stream")]
+    near = {k for k in free if _from_work_s(planned[k], crews) <= _NEAR_S}
+    moved = list(planned)
+    for k in rng.permutation(free).tolist():
+        fault, own = planned[k], crews[planned[k].cell]
+        if len(near) >= _AT_WORK * len(free):
+            break
+        if k in near or not own:
+            continue
+        work = own[int(np.argmin(np.abs(np.array(own) - fault.start_s)))]
+        start = float(round(max(work + float(rng.uniform(-_NEAR_S, _NEAR_S)), 0.0)))
+        moved[k] = fault._replace(start_s=start, end_s=fault.end_s + start - fault.start_s)
+        near.add(k)
+    return moved
+
+
+def _from_work_s(fault: Fault, crews: Sequence[Sequence[float]]) -> float:
+    """How far from the nearest work at its cell a fault begins [s]."""
+    return min((abs(t - fault.start_s) for t in crews[fault.cell]), default=float("inf"))
 
 
 def _natural(

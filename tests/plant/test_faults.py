@@ -7,6 +7,7 @@ from plant.cells import changes
 from plant.faults import Fault, demo_faults, plan_faults
 from plant.faults.kind import Shape, strength
 from plant.faults.library import LIBRARY, PHYSICAL
+from plant.faults.plan import works
 from plant.line import Line
 from plant.technology import TECHNOLOGIES
 from twin.signals import ALARM_KINDS
@@ -97,6 +98,51 @@ def test_enriched_leaves_half_of_the_cells_alone() -> None:
     assert all(0.0 < f.severity <= 1.0 for f in faults)
     assert faults == plan_faults("enriched", n_cells=24, days=8.0, seed=1)
     assert faults != plan_faults("enriched", n_cells=24, days=8.0, seed=2)
+
+
+def test_one_fault_in_four_begins_while_a_crew_is_at_the_cell() -> None:
+    technology = TECHNOLOGIES["P300"]
+    for seed in (1, 2, 3):
+        crews = works(technology, 24, seed, 10.0)
+        own = [
+            f
+            for f in plan_faults("enriched", n_cells=24, days=10.0, seed=seed)
+            if LIBRARY[f.kind].where not in ("change", "stream")
+        ]
+        near = [min(abs(f.start_s - t) for t in crews[f.cell]) <= 3600.0 for f in own]
+        assert 0.25 <= np.mean(near) < 0.6
+        assert all(0.0 <= f.start_s < f.end_s for f in own)
+
+
+def test_crews_come_when_they_are_foreseen() -> None:
+    line = Line(n_cells=2, seed=4, start_us=START_US)
+    done = {"anode_change": set[tuple[int, float]](), "tap": set[tuple[int, float]]()}
+    for event in (e for _ in range(30) for e in line.advance(3600).events):
+        second = (event.time_us - START_US) / 1e6
+        if event.event in done and second >= 0.0:
+            done[event.event].add((line.cell_ids.index(event.cell), second))
+    foreseen = {(cell, t) for cell, own in enumerate(works(line.technology, 2, 4, 30 / 24)) for t in own}
+    assert len(done["tap"]) >= 2
+    assert done["anode_change"] | done["tap"] == foreseen
+
+
+def test_an_anode_effect_that_still_burns_at_the_end_is_labelled() -> None:
+    faults = [Fault("anode_effect_imminent", 0, 600.0, 3 * 3600.0, 1.0, shape="step")]
+    line = Line(n_cells=1, seed=8, start_us=START_US, faults=faults)
+    for _ in range(600):
+        if line.advance(30).cell_voltage_V[-5:].min() > 8.0:
+            break
+    burning, again = line.labels(), line.labels()
+    assert burning == again
+    effect = next(x for x in burning if x.fault.kind == "anode_effect")
+    assert effect.fault.start_s < effect.end_s
+    now = effect.end_s
+    planned = next(x for x in burning if x.fault.kind == "anode_effect_imminent")
+    assert planned.end_s == effect.fault.start_s
+    line.advance(900)
+    ended = next(x for x in line.labels() if x.fault.kind == "anode_effect")
+    assert ended.fault.start_s == effect.fault.start_s
+    assert ended.end_s > now
 
 
 def test_natural_follows_the_rates() -> None:
@@ -203,14 +249,18 @@ def test_anode_effect_begins_in_one_zone_and_is_quenched() -> None:
     assert not {x.fault.cell for x in effects} & {6, 7}
     anode = np.concatenate([c.anode_current_A for c in chunks])
     current = np.concatenate([c.line_current_A for c in chunks])
+    apart: list[float] = []
     for x in effects:
         first, last = int(x.fault.start_s), int(x.end_s)
         assert 10.0 < volt[first:last, x.fault.cell].max() < 80.0
         assert 30.0 < last - first < 400.0
-        before = anode[first - 60 : first - 20, x.fault.cell].mean(axis=0)
+        before = anode[first - 20 : first - 2, x.fault.cell].mean(axis=0)
         usual = anode[300:600, x.fault.cell].mean(axis=0)
         full = usual > 0.7 * np.median(usual)
-        assert np.ptp(before[full] / usual[full]) > 0.05
+        apart.append(float(np.ptp(before[full] / usual[full])))
+    # Flicker alone spreads the anodes by up to 5 %; most effects tell only in their last half minute.
+    assert np.median(apart) > 0.08
+    assert min(apart) > 0.05
     # Every cell of the line feels it: the rectifiers give way by 1-3 kA.
     deepest = min(current[int(x.fault.start_s) : int(x.end_s)].min() for x in effects)
     assert -3500.0 < deepest - np.median(current) < -800.0

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from plant.cells import changes
+from plant.cells import changes, design
 from plant.line import Line
 from plant.operations import HANDOVER_FROM_S, HANDOVER_TO_S, SHIFT_S, change_second
 from plant.state import BOTTOM, BROUGHT, REACTED, SIDE, SUPPLIED, TOP
 from plant.supply import Outage
 from plant.technology import TECHNOLOGIES
-from plant.thermal import contact_share, liquidus, shell_flux
+from plant.thermal import anode_capacity, contact_share, into_block, liquidus, shell_flux
 
 START_US = 1_767_225_600_000_000
 HOURS = 5
@@ -294,3 +294,41 @@ def test_mass_and_energy_close() -> None:
     # A line of this size loses 422 to 712 kW a cell (Dupuis); top, side and bottom take their published shares.
     loss_kW = account[:, [SIDE, TOP, BOTTOM]].sum(axis=1) / 86400.0 / 1000.0
     assert np.all((loss_kW > 400.0) & (loss_kW < 712.0))
+
+
+def test_a_new_anode_draws_heat_as_published() -> None:
+    # physics.md 5.2: 200-300 kWh more than the anode it replaces within a day or two, more than half of it in the
+    # first eight hours, 25-40 kW at first. The current comes back after eight hours.
+    d = design(TECHNOLOGIES["P300"])
+    bath_C, made_W = 963.0, 3000.0
+    through, top = d.bath_to_anode_W_K, d.anode_to_top_W_K
+    steady_C = (through * bath_C + made_W + top * 100.0) / (through + top)
+    block_C, more_W = 35.0, []
+    for minute in range(2880):
+        drawn = into_block(d, bath_C, block_C)
+        more_W.append(drawn - into_block(d, bath_C, steady_C))
+        carried = 1.0 / (1.0 + np.exp(-(minute / 60.0 - 8.0) / 1.8))
+        lost = top * (block_C - 100.0)
+        block_C += (drawn + made_W * carried - lost) * 60.0 / anode_capacity(d, d.anode_height_mm)
+    kWh = np.cumsum(more_W) / 60e3
+    assert 25e3 < more_W[0] < 40e3
+    assert 200.0 < kWh[1440] < 300.0
+    assert 0.5 < kWh[480] / kWh[-1] < 0.65
+
+
+def test_an_anode_change_cools_the_bath() -> None:
+    # Published: a dip of the cell's mean of 2-5 K, deepest after one to four hours (physics.md 5.2).
+    technology, n, seed = TECHNOLOGIES["P300"], 4, 41
+    line = Line(n_cells=n, seed=seed, start_us=START_US)
+    bath_C = []
+    for _ in range(48):
+        line.advance(900)
+        bath_C.append(line.truth()["bath_temp_C"])
+    series = np.array(bath_C)
+    dips = [
+        series[k - 2 : k, c.cell].mean() - series[k : k + 17, c.cell].min()
+        for c in changes(technology, n, seed, 1800.0, 7.5 * 3600.0)
+        for k in [int(c.second // 900)]
+    ]
+    assert len(dips) >= 1
+    assert 1.5 < np.mean(dips) < 6.0

@@ -205,6 +205,33 @@ def test_plant_toml_by_contract() -> None:
     assert len(technology["shell_sides"]) == technology["n_shell"]
 
 
+def test_the_live_network_doubles_moves_and_loses_too() -> None:
+    line = Line(n_cells=3, seed=2, start_us=START_US)
+    delivery = Delivery(3, 2, perfect=False)
+    found = [m for m in itertools.islice(scans(line, 1.0, delivery), 18_000) if "line_current_A" in m.payload]
+    arrived = np.array([m.time_us for m in found])
+    assert np.all(np.diff(arrived) >= 0)
+    stamp = np.array([cast(int, m.payload["timestamp_ms"]) for m in found]) * 1000
+    late_s = (arrived - stamp) / 1e6
+    assert np.all(late_s >= 0.0)
+    assert 0.005 < (late_s > 0.0).mean() < 0.02
+    assert 4.0 < late_s.max() < 16.0
+    whole = {(m.topic, cast(int, m.payload["timestamp_ms"])): m for m in found}
+    assert 0.0003 < 1.0 - len(whole) / len(found) < 0.003
+    assert 0.0005 < np.mean(["cell_voltage_V" not in m.payload for m in found]) < 0.005
+
+
+def test_a_live_gateway_with_a_slow_clock_stamps_too_early() -> None:
+    line = Line(n_cells=GATEWAY_CELLS + 1, seed=2, start_us=START_US)
+    seed = next(
+        s for s in range(100) if Delivery(GATEWAY_CELLS + 1, s, perfect=False).skew_us[-1] > 5_000_000
+    )
+    delivery = Delivery(GATEWAY_CELLS + 1, seed, perfect=False)
+    scan = next(m for m in scans(line, 1.0, delivery) if m.topic == f"sim/L1/{line.cell_ids[-1]}")
+    behind_ms = scan.time_us // 1000 - cast(int, scan.payload["timestamp_ms"])
+    assert behind_ms >= delivery.skew_us[-1] // 1000
+
+
 def test_messages_in_order() -> None:
     line = Line(n_cells=3, seed=2, start_us=START_US)
     messages = list(itertools.islice(scans(line, 1.0), 700))
