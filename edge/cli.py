@@ -364,8 +364,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 def _report(arguments: argparse.Namespace) -> int:
     from edge.accounts import AccountsError
-    from edge.ledger_files import LedgerError
+    from edge.ledger_files import LedgerError, NoLedgerError
     from edge.review_files import report
+    from edge.review_spans import UnknownPeriodError
     from streams.plant_file import PlantError
     from twin.params import ParamsError
 
@@ -387,6 +388,10 @@ def _report(arguments: argparse.Namespace) -> int:
         )
     except AccountsError as error:
         return _fail(BAD_CONFIG, error)
+    except NoLedgerError as error:
+        return _fail(NO_INPUT, error)
+    except UnknownPeriodError as error:
+        return _fail(USAGE, error)
     except (LedgerError, PlantError, ParamsError, ValueError) as error:
         return _fail(BAD_DATA, error)
 

@@ -29,6 +29,10 @@ class LedgerError(ValueError):
     """An output folder that cannot be read; the message names the file and what is wrong."""
 
 
+class NoLedgerError(LedgerError):
+    """A folder without the files of a replay."""
+
+
 class LedgerFiles(NamedTuple):
     """What an output folder holds for the energy review.
 
@@ -70,14 +74,16 @@ def read_ledger(folder: Path, calendar: Calendar) -> LedgerFiles:
 
     Raises
     ------
+    NoLedgerError
+        A file is missing.
     LedgerError
-        A file is missing or broken, or a correction cannot be applied.
+        A file is broken, or a correction cannot be applied.
     PlantError
         The plant file cannot be used.
     """
     for name in ("plant.toml", "energy.parquet", "entries.parquet"):
         if not (folder / name).is_file():
-            raise LedgerError(
+            raise NoLedgerError(
                 f"{folder / name}: is missing; `potline replay HISTORY --out {folder}` writes it"
             )
     plant = load_plant(folder / "plant.toml")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.ledger_files import LedgerFiles
-from edge.review import Span
+from edge.review_spans import Span
 from twin.anode_change import spread
 from twin.book import HOUR_US
 

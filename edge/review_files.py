@@ -12,9 +12,10 @@ from edge.accounts import load_accounts
 from edge.config import Config
 from edge.exits import OK
 from edge.ledger_files import LedgerFiles, read_ledger
-from edge.review import Review, Reviewer
+from edge.review import Reviewer
 from edge.review_events import changes, effects
 from edge.review_page import page
+from edge.review_rows import Review
 from edge.review_spans import spans
 from edge.review_targets import target_standings
 from edge.review_texts import INDICATORS

@@ -6,9 +6,9 @@ from html import escape
 from zoneinfo import ZoneInfo
 
 from edge import review_svg as svg
-from edge.review import Review
 from edge.review_events import Changes, Effects
 from edge.review_html import amber, both, figure_text, gap_text, heading, level_text, table
+from edge.review_rows import Review
 from edge.review_sections import (
     actions_section,
     carbon_section,
@@ -144,7 +144,7 @@ def _price(review: Review, line: str) -> str:
         why = basis.refused or "no tariff in force"
         return f"<span class='refused'>{both('阶梯电价：' + in_chinese(why), 'Stepped price: ' + why)}</span>"
     p = row.price
-    energy_kWh = basis.value * row.now.energy.liquid_t
+    energy_kWh = basis.value * row.now.liquid_t
     cost = float(p.cny_per_kWh) * energy_kWh
     zh = (
         f"阶梯电价：门槛 {p.threshold_kwh_per_t} kWh/t，第 {p.steps} 档，"
@@ -167,7 +167,7 @@ def _bridge(review: Review) -> list[str]:
                 f"<p class='refused'>{escape(row.line)}: {both(in_chinese(row.bridge_refused), row.bridge_refused)}</p>"
             )
             continue
-        metal_t = row.now.energy.liquid_t
+        metal_t = row.now.liquid_t
         price = review.accounts.price_cny_per_kWh
         rows = [
             [

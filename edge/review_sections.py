@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from edge import review_svg as svg
-from edge.review import Review
 from edge.review_events import Changes, Effects
 from edge.review_html import amber, both, figure_text, heading, level_text, table
+from edge.review_rows import Review
 from edge.review_targets import carbon
 from edge.review_texts import in_chinese
 from twin.targets import Standing, contradictions
@@ -37,7 +37,7 @@ def lines_section(review: Review, standings: Sequence[Standing]) -> list[str]:
             f"{row.n_cells}",
             f"{row.capacity_t:,.0f}"
             + ("" if row.capacity_entered else f" <small>{both('估算', 'estimated')}</small>"),
-            f"{row.now.energy.liquid_t:,.1f}",
+            f"{row.now.liquid_t:,.1f}",
             figure_text(row.now.figures["liquid_ac_gross"]),
             figure_text(row.rolling.figures["liquid_ac_gross"]) if row.rolling else "&ndash;",
             level_text((row.rolling or row.now).level_code),

@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime
 
 import numpy as np
 
-from edge.review import LineRow, Review
 from edge.review_events import Changes
+from edge.review_rows import LineRow, Review
 from twin.carbon import clean_shares, market_default
 from twin.cell_voltage import energy_utilisation
 from twin.figures import Figure, ratio_of_sums, refusal
@@ -99,7 +99,7 @@ def _over_lines(review: Review, name: str) -> Figure:
     for row, figure in zip(review.lines, figures, strict=True):
         if not figure.known:
             return refusal(figure.unit, f"{row.line}: {figure.refused}", figure.coverage)
-    metal_t = [row.now.energy.liquid_t for row in review.lines]
+    metal_t = [row.now.liquid_t for row in review.lines]
     value = ratio_of_sums([(f.value * t, t) for f, t in zip(figures, metal_t, strict=True)])
     sd = math.sqrt(sum((f.uncertainty * t) ** 2 for f, t in zip(figures, metal_t, strict=True))) / sum(
         metal_t
@@ -140,7 +140,7 @@ def target_standings(review: Review, changes: dict[str, Changes]) -> list[Standi
     rolling = [row.rolling for row in review.lines]
     if rolling and all(line is not None and line.figures["liquid_ac_gross"].known for line in rolling):
         pairs = [
-            (line.figures["liquid_ac_gross"].value * line.energy.liquid_t, line.energy.liquid_t)
+            (line.figures["liquid_ac_gross"].value * line.liquid_t, line.liquid_t)
             for line in rolling
             if line is not None
         ]
