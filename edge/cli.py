@@ -151,6 +151,13 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument(
         "--as-of", type=_instant, metavar="TIME", help="only what was known then, ISO 8601 with zone"
     )
+    report.add_argument(
+        "--advise",
+        type=_count(0, 10_000),
+        default=24,
+        metavar="N",
+        help="the twin's advice for the N dearest cells, about a second each (default 24)",
+    )
     report.add_argument("-c", "--config", type=Path, help="potline.toml")
 
     _add_twin(command)
@@ -384,6 +391,7 @@ def _report(arguments: argparse.Namespace) -> int:
             period=arguments.period,
             accounts=arguments.accounts,
             as_of_us=arguments.as_of,
+            advised=arguments.advise,
             say=print,
         )
     except AccountsError as error:

@@ -15,6 +15,7 @@ from edge.alarm_rules import load_texts
 from edge.alarms import AlarmEvent
 from edge.calibration_file import calibrated
 from edge.config import Config
+from edge.effect_log import write_effects
 from edge.entries import Entries
 from edge.exits import NO_INPUT, OK
 from edge.pipeline import Output, Pipeline
@@ -40,8 +41,8 @@ def replay(
         Folder by contract; its ``plant.toml`` is used, not the configuration's.
     out
         Gets ``alarms.jsonl``, ``energy.parquet``, ``states.parquet``, ``report.html``, and for ``potline report``
-        ``entries.parquet`` and ``plant.toml``, when all of them are complete; what an earlier replay left there is
-        replaced then, and stays when this one fails.
+        ``entries.parquet``, ``effects.parquet`` and ``plant.toml``, when all of them are complete; what an earlier
+        replay left there is replaced then, and stays when this one fails.
     config
         Only what the pipeline needs is used.
     speed
@@ -107,6 +108,7 @@ def _write(
             write(pipeline.push(batch))
         write(pipeline.flush())
     entries.write(out / "entries.parquet")
+    write_effects(history, pipeline.plant, out / "effects.parquet")
     _copy_plant(history, out)
     # A replay writes every point into its own folder: none can wait or be refused.
     accounts = Accounts(accepted=points, written=points, quarantined=0, waiting=0)

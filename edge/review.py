@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -11,21 +11,22 @@ from numpy.typing import NDArray
 from edge.accounts import Accounts, LineAccounts, MonthAccounts
 from edge.ledger_files import LedgerFiles
 from edge.pipeline import cell_params
-from edge.review_rows import CellRow, Cusum, LineRow, Review
+from edge.review_rows import CellRow, Cusum, LineRow, Review, year_level
 from edge.review_spans import Span, month_name, month_span
 from twin.book import HOUR_US
 from twin.capacity import LineYear, capacity_shares
+from twin.carbon import clean_shares
 from twin.decomposition import State, split
 from twin.energy import METAL_KG_PER_KAH
 from twin.energy_baseline import MIN_POINTS, fit, savings
-from twin.limits import MIN_PRODUCTION_MONTHS, Limits, load_limits
+from twin.limits import Limits, load_limits
 from twin.line_energy import PROFILES
 from twin.metal import MAX_SCALE_FRAC, Efficiency, Weighing, scale_factor
 from twin.metal_log import Entries, month_efficiency
 from twin.period import CellPeriod, LineInputs, LinePeriod, Metered, Validity, cell_period, line_period
 from twin.registers import RegisterSum, read_together, register_sum
 from twin.rulebook import RulesError
-from twin.tariff import surcharge
+from twin.tariff import Surcharge, surcharge, year_end_forecast
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -52,6 +53,7 @@ class Reviewer:
         self._zone = ZoneInfo(files.plant.time_zone)
         self._months: dict[int, Efficiency] = {}
         self._weighted: dict[Span, tuple[FloatArray, FloatArray]] = {}
+        self._to_date: dict[Span, CellPeriod] = {}
         self._read: dict[tuple[str, Span], dict[str, RegisterSum]] = {}
         params, _ = cell_params(files.plant)
         self._area_m2 = np.array([math.nan if p is None else p.cathode_area_m2 for p in params])
@@ -90,13 +92,16 @@ class Reviewer:
                 if rolling is None or cells_rolling is None
                 else self.line(index, rolling, cells_rolling, limits)
             )
-            lines.append(self._line_row(index, line, span, cells, now, then, cells_before, long))
+            row = self._line_row(index, line, span, cells, now, then, cells_before, long)
+            year_end = self._year_end(index, span, row.now, limits)
+            price = self._price(year_end.get("liquid_comprehensive_tariff", math.nan), self._last_day(span))
+            lines.append(row._replace(year_end=year_end, year_end_price=price))
         years = [
             LineYear(
                 row.line,
                 row.capacity_t,
                 (row.rolling or row.now).figures["liquid_ac_gross"].value,
-                row.production_months >= MIN_PRODUCTION_MONTHS and (row.rolling or row.now).level_code > 0,
+                year_level(row, limits) > 0,
             )
             for row in lines
         ]
@@ -334,13 +339,7 @@ class Reviewer:
         else:
             bridge, refused = _bridge(_state(cells_before, mine, then), _state(cells, mine, now))
         basis = now.figures["liquid_comprehensive_tariff"]
-        day = datetime.fromtimestamp(span.end_us / 1e6 - 1.0, self._zone).date()
-        price = None
-        if basis.known:
-            try:
-                price = surcharge(basis.value, day, region=self.accounts.region)
-            except RulesError:
-                price = None
+        price = self._price(basis.value, self._last_day(span)) if basis.known else None
         year_us = self._year(span)
         months = {
             self.files.book.calendar.bounds_us("month", int(h))[0]
@@ -358,8 +357,54 @@ class Reviewer:
             bridge_refused=refused,
             production_months=len(months),
             price=price,
+            year_end={},
+            year_end_price=None,
             registers=self._registers(line, span),
         )
+
+    def _last_day(self, span: Span) -> date:
+        return datetime.fromtimestamp(span.end_us / 1e6 - 1.0, self._zone).date()
+
+    def _price(self, tariff_kwh_per_t: float, day: date) -> Surcharge | None:
+        """Stepped price of an intensity, the discount of clean electricity taken off; None where there is none."""
+        clean = self.accounts.clean
+        try:
+            return (
+                surcharge(
+                    tariff_kwh_per_t,
+                    day,
+                    region=self.accounts.region,
+                    nonhydro_pct=None if clean is None else clean_shares(clean.electricity())[1],
+                    incentive_pct=self.accounts.incentive_pct,
+                )
+                if math.isfinite(tariff_kwh_per_t)
+                else None
+            )
+        except RulesError:
+            return None
+
+    def _year_end(self, index: int, span: Span, now: LinePeriod, limits: Limits) -> dict[str, float]:
+        """Indicators of a line at the end of the calendar year, the rest of it as in the period."""
+        start_us = self._year(span)
+        local = datetime.fromtimestamp(start_us / 1e6, self._zone)
+        end_us = round(datetime(local.year + 1, 1, 1, tzinfo=self._zone).timestamp()) * 1_000_000
+        if not len(self.files.book.hours_us) or start_us < int(self.files.book.hours_us[0]):
+            return {}
+        so_far = Span("year to date", start_us, span.end_us)
+        line = now
+        if (so_far.start_us, so_far.end_us) != (span.start_us, span.end_us):
+            if so_far not in self._to_date:
+                self._to_date[so_far] = self.cells(so_far, limits)
+            line = self.line(index, so_far, self._to_date[so_far], limits)
+        rest_t = now.liquid_t / span.length_s * max(end_us - span.end_us, 0) * 1e-6
+        found: dict[str, float] = {}
+        for name in ("liquid_ac_gross", "liquid_comprehensive_tariff"):
+            past, rate = line.figures[name], now.figures[name]
+            if past.known and rate.known:
+                found[name] = year_end_forecast(
+                    past.value * line.liquid_t, line.liquid_t, rate.value * rest_t, rest_t
+                )
+        return found
 
     def _year(self, span: Span) -> int:
         local = datetime.fromtimestamp(span.end_us / 1e6 - 86400.0, self._zone)

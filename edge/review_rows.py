@@ -7,7 +7,7 @@ from edge.ledger_files import LedgerFiles
 from edge.review_spans import Span
 from twin.capacity import CapacityShares
 from twin.energy_baseline import EnergyBaseline, Savings
-from twin.limits import Limits
+from twin.limits import Limits, line_level
 from twin.period import CellPeriod, LinePeriod
 from twin.registers import RegisterSum
 from twin.tariff import Surcharge
@@ -55,6 +55,11 @@ class LineRow(NamedTuple):
         Months of the year with production.
     price
         Stepped price by the tariff's indicator, None where that is refused.
+    year_end
+        Indicators at the year's end [kWh/t], the year so far as a ratio of sums and the rest as in the period; empty
+        where the book does not reach back to the start of the year.
+    year_end_price
+        Stepped price by them; None where they are not known.
     registers
         By name.
     """
@@ -69,6 +74,8 @@ class LineRow(NamedTuple):
     bridge_refused: str
     production_months: int
     price: Surcharge | None
+    year_end: dict[str, float]
+    year_end_price: Surcharge | None
     registers: dict[str, RegisterSum]
 
 
@@ -104,3 +111,10 @@ class Review(NamedTuple):
     shares: CapacityShares
     series: dict[str, list[tuple[str, float]]]
     cusum: Cusum
+
+
+def year_level(row: LineRow, limits: Limits) -> int:
+    """Class of a line by its last twelve months, else the period; 0 below six months of production or unweighed."""
+    long = row.rolling or row.now
+    found = line_level(long.figures["liquid_ac_gross"].value, row.production_months, limits)
+    return found if long.level_code > 0 else 0

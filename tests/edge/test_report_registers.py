@@ -165,3 +165,15 @@ def test_a_year_of_statistical_months_is_twelve_of_them(whole: Path) -> None:
     with pytest.raises(UnknownPeriodError, match="write a month"):
         spans(files, "2026-00")
     assert np.diff(files.book.hours_us).max() == 3_600_000_000
+
+
+def test_the_year_end_is_the_year_so_far_and_the_rest_as_in_the_period(tmp_path: Path) -> None:
+    write_site(tmp_path, n_cells=2, days=59, seed=4, start="2026-01-01")
+    files = read_ledger(tmp_path, Calendar(ZONE))
+    reviewer = Reviewer(files, Accounts())
+    rows = [reviewer.review(spans(files, f"2026-0{month}")).lines[0] for month in (1, 2)]
+    january, february = (row.now.figures["liquid_ac_gross"].value for row in rows)
+    assert rows[0].year_end["liquid_ac_gross"] == pytest.approx(january)
+    expected = (31 * january + 334 * february) / 365
+    assert rows[1].year_end["liquid_ac_gross"] == pytest.approx(expected, abs=1.0)
+    assert rows[1].year_end_price is not None
