@@ -41,7 +41,7 @@ class _Samples(NamedTuple):
     voltage_V: FloatArray
 
     def take(self, rows: NDArray[Any]) -> "_Samples":
-        return _Samples(*(column[rows] for column in self))
+        return _Samples(self.time_us[rows], self.cell[rows], self.voltage_V[rows])
 
 
 def write_effects(history: Path, plant: Plant, path: Path, rule: EffectRule | None = None) -> int:
@@ -122,7 +122,7 @@ def _high(history: Path, plant: Plant, rule: EffectRule) -> tuple[_Samples, Floa
             if above.any():
                 found.append(samples.take(above))
     mean_V = np.divide(total, count, out=np.full(n, np.nan), where=count > 0.0)
-    return _Samples(*(np.concatenate(column) for column in zip(*found, strict=True))), mean_V
+    return _joined(found), mean_V
 
 
 def _near(history: Path, plant: Plant, high: _Samples, around_us: int) -> _Samples:
@@ -142,7 +142,15 @@ def _near(history: Path, plant: Plant, high: _Samples, around_us: int) -> _Sampl
                 close = (np.abs(key - before) <= around_us) | (np.abs(after - key) <= around_us)
                 if close.any():
                     found.append(samples.take(close))
-    return _Samples(*(np.concatenate(column) for column in zip(*found, strict=True)))
+    return _joined(found)
+
+
+def _joined(found: list[_Samples]) -> _Samples:
+    return _Samples(
+        np.concatenate([part.time_us for part in found]),
+        np.concatenate([part.cell for part in found]),
+        np.concatenate([part.voltage_V for part in found]),
+    )
 
 
 def _voltages(path: Path, group: int | None, plant: Plant) -> Iterator[_Samples]:
@@ -181,7 +189,13 @@ class EffectLog(NamedTuple):
 
     def take(self, rows: NDArray[np.bool_]) -> "EffectLog":
         """Some of them, by a mask."""
-        return EffectLog(*(column[rows] for column in self))
+        return EffectLog(
+            self.time_us[rows],
+            self.cell[rows],
+            self.seconds[rows],
+            self.mean_V[rows],
+            self.overvoltage_Vs[rows],
+        )
 
 
 def read_effects(path: Path, plant: Plant) -> EffectLog | None:
@@ -202,4 +216,5 @@ def read_effects(path: Path, plant: Plant) -> EffectLog | None:
     cell = np.array(place, dtype=np.int64)
     names = ("seconds", "mean_V", "overvoltage_Vs")
     time_us = table["time"].cast(pa.int64()).to_numpy()
-    return EffectLog(time_us, cell, *(table[name].to_numpy() for name in names)).take(cell >= 0)
+    seconds, mean_V, over_Vs = (np.asarray(table[name].to_numpy(), dtype=np.float64) for name in names)
+    return EffectLog(time_us, cell, seconds, mean_V, over_Vs).take(cell >= 0)

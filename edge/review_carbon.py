@@ -84,7 +84,7 @@ def _effect_cells(found: LineEffects) -> list[str]:
         return [alarms, figure_text(found.min_per_cell_day), "", "", "", ""]
     return [
         alarms,
-        f"{found.count:.0f}",
+        f"{found.found:.0f}",
         figure_text(found.per_cell_day, 3),
         f"{found.minutes_each.value:.2f}" if found.minutes_each.known else "&ndash;",
         figure_text(found.min_per_cell_day, 3),

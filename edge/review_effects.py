@@ -36,7 +36,7 @@ class LineEffects(NamedTuple):
     ----------
     alarms
         That were raised; None where no detector raises them.
-    count
+    found
         Effects found in the voltages; NaN with the reason in the figures.
     per_cell_day, minutes_each, min_per_cell_day, overvoltage_mV
         AEF, AED [min], AEM [min] and AEO [mV], in normal operation.
@@ -47,7 +47,7 @@ class LineEffects(NamedTuple):
     """
 
     alarms: int | None
-    count: float
+    found: float
     per_cell_day: Figure
     minutes_each: Figure
     min_per_cell_day: Figure
@@ -108,9 +108,15 @@ def effects(folder: Path, review: Review) -> Effects:
         cell_days = float(covered_s[mine].sum()) / 86400.0
         each = "voltages above 8 V for 3 s and more, measured cell-days"
         if why:
-            none = [refusal(unit, why) for unit in ("1/d", "min", "min/d", "mV")]
+            no_minutes, no_overvoltage = refusal("min/d", why), refusal("mV", why)
             lines[row.line] = LineEffects(
-                alarms[row.line], float("nan"), *none, *_pfc(review, row.line, none[2], none[3])
+                alarms[row.line],
+                float("nan"),
+                refusal("1/d", why),
+                refusal("min", why),
+                no_minutes,
+                no_overvoltage,
+                *_pfc(review, row.line, no_minutes, no_overvoltage),
             )
             continue
         number = int(count[mine].sum())

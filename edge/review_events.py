@@ -91,7 +91,7 @@ def _delays_h(files: LedgerFiles, logged: Entries) -> FloatArray:
     params, _ = cell_params(files.plant)
     life_h = np.array([np.nan if p is None else p.anode_life_h for p in params])
     order = np.lexsort((logged.time_us, logged.value, logged.cell))
-    time_us, cell, anode = (x[order] for x in (logged.time_us, logged.cell, logged.value))
+    time_us, cell, anode = logged.time_us[order], logged.cell[order], logged.value[order]
     again = (np.diff(cell) == 0) & (np.diff(anode) == 0)
     delay = np.full(len(order), np.nan)
     delay[1:] = np.where(again, np.diff(time_us) / HOUR_US - life_h[cell[1:]], np.nan)

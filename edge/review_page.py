@@ -28,6 +28,7 @@ h1{font-size:1.5rem;margin:.2rem 0}h2{font-size:1.15rem;margin:2.2rem 0 .5rem;bo
 table{border-collapse:collapse;width:100%;background:#fff;margin:.4rem 0 1rem}
 th,td{padding:.28rem .55rem;border-bottom:1px solid #ddd;text-align:left;vertical-align:top}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+td.n span,th.n span{white-space:normal}td.n .amber{white-space:nowrap}
 .over{color:#a3001b}.good{color:#00602b}.amber{background:#ffe7b3;padding:0 .3rem;border-radius:.2rem}
 .note,.refused{color:#666}.refused{font-style:italic}small{color:#666}
 td:first-child,td.id{white-space:nowrap}.wide{font-size:13px}.wide td,.wide th{padding:.22rem .35rem}

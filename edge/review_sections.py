@@ -18,6 +18,7 @@ from twin.cell_voltage import PARTS
 from twin.targets import Standing, contradictions
 
 _WORST = 10
+_SIGNS = {"le": "&le;", "lt": "&lt;", "ge": "&ge;", "gt": "&gt;", "eq": "=", "about": "&asymp;"}
 
 
 def lines_section(review: Review, standings: Sequence[Standing]) -> list[str]:
@@ -68,17 +69,18 @@ def lines_section(review: Review, standings: Sequence[Standing]) -> list[str]:
     parts.append(table(head, [_standing(x) for x in standings], numeric=2, kind="targets"))
     groups = contradictions([x.target for x in standings])
     for group in groups:
-        listed = "; ".join(f"{t.id} {t.comparison} {t.value} {t.unit} ({t.by or '-'})" for t in group)
+        listed = "; ".join(
+            f"{escape(t.id)} {_SIGNS[t.comparison]} {t.value} {escape(t.unit)} ({t.by or '-'})" for t in group
+        )
         parts.append(
-            f"<p class='note'>{both('文件之间不一致，并列：', 'Documents differ, side by side: ')}{escape(listed)}</p>"
+            f"<p class='note'>{both('文件之间不一致，并列：', 'Documents differ, side by side: ')}{listed}</p>"
         )
     return parts
 
 
 def _standing(x: Standing) -> list[str]:
     t = x.target
-    sign = {"le": "&le;", "lt": "&lt;", "ge": "&ge;", "gt": "&gt;", "eq": "=", "about": "&asymp;"}
-    asked = "&ndash;" if t.value is None else f"{sign[t.comparison]} {t.value} {escape(t.unit)}"
+    asked = "&ndash;" if t.value is None else f"{_SIGNS[t.comparison]} {t.value} {escape(t.unit)}"
     mark = "" if t.verified else amber([f"{t.document}: {t.confidence}"])
     by = f" <small>{t.by}</small>" if t.by else ""
     met = (
@@ -182,7 +184,9 @@ def _voltages(review: Review, twin: TwinReview, cells: Sequence[int]) -> list[st
             [
                 escape(review.files.plant.cells[i].id),
                 *(
-                    f"{1000 * volt:,.0f}" + (f" <small>{by:+,.0f}</small>" if math.isfinite(by) else "")
+                    # Rounded before it is printed, so that nothing is "-0".
+                    f"{1000 * volt:,.0f}"
+                    + (f" <small>{round(by) + 0:+,d}</small>" if math.isfinite(by) else "")
                     for volt, by in zip(twin.parts_V[i].tolist(), over.tolist(), strict=True)
                 ),
             ]
@@ -221,6 +225,18 @@ def quality_section(review: Review) -> list[str]:
                     f"{r.estimated_kWh:,.0f}",
                     f"{r.resets}",
                     f"{r.longest_gap_s / 3600.0:.2f}",
+                ]
+            )
+        if row.now.metered_s < review.span.length_s:
+            pct = 100.0 * row.now.metered_s / review.span.length_s
+            rows.append(
+                [
+                    f"{escape(row.line)} {both('表计共同时段', 'hours that count')}",
+                    "",
+                    f"{pct:.1f}",
+                    "",
+                    "",
+                    "",
                 ]
             )
         residual = 100.0 * row.now.busbar_kWh / row.now.energy.line_dc_kWh

@@ -90,7 +90,10 @@ def twin_review(
     parts_V = voltage_parts(
         params,
         current_A,
-        *(states.mean[name] for name in ("acd_mm", "bath_temp_c", "superheat_c", "alumina_pct")),
+        states.mean["acd_mm"],
+        states.mean["bath_temp_c"],
+        states.mean["superheat_c"],
+        states.mean["alumina_pct"],
         effects.voltage_by_cell_V,
         cells.voltage_V,
     )
@@ -138,7 +141,7 @@ def _over_median(review: Review, parts_V: FloatArray) -> FloatArray:
 
 
 def _practice(review: Review, changes: dict[str, Changes]) -> dict[int, Practice]:
-    """Cells whose anode changes cost more than the line's median, by more than its standard error."""
+    """Cells whose anode changes cost more than the line's median, by more than two standard errors."""
     found: dict[int, Practice] = {}
     for line in changes.values():
         middle_kWh = line.extra_kWh[0]
@@ -148,6 +151,6 @@ def _practice(review: Review, changes: dict[str, Changes]) -> dict[int, Practice
                 continue
             saved = (median_kWh - middle_kWh) * count / metal_t
             sd = _MEDIAN_SD * sd_kWh / math.sqrt(count) * count / metal_t
-            if saved > max(sd, 0.0):
+            if saved > 2.0 * sd and saved > 0.0:
                 found[cell] = Practice(count, saved, sd)
     return found
