@@ -87,7 +87,8 @@ def write_effects(history: Path, plant: Plant, path: Path, rule: EffectRule | No
         if np.isnan(target).any():
             continue
         start_us = int(time_us[0])
-        found = find_anode_effects((time_us - start_us) * 1e-6, volts[None], target, None, rule)
+        time_s = np.asarray((time_us - start_us) * 1e-6, dtype=np.float64)
+        found = find_anode_effects(time_s, volts[None], target, None, rule)
         n = len(found.cell)
         rows = (
             (start_us + np.rint(1e6 * found.start_s).astype(np.int64)).tolist(),
@@ -153,6 +154,10 @@ def _joined(found: list[_Samples]) -> _Samples:
     )
 
 
+def _told_elsewhere(path: Path, column: str, text: str) -> None:
+    """Texts in place of numbers are told of when the history is replayed."""
+
+
 def _voltages(path: Path, group: int | None, plant: Plant) -> Iterator[_Samples]:
     """Voltages of a file that a cell can have, of cells that the plant names."""
     if _VOLTAGE not in column_names(path):
@@ -160,7 +165,7 @@ def _voltages(path: Path, group: int | None, plant: Plant) -> Iterator[_Samples]
     ids = pa.array([cell.id for cell in plant.cells])
     low, high = SIGNALS[_VOLTAGE].low, SIGNALS[_VOLTAGE].high
     for batch in batches(path, group, ("time", "cell", _VOLTAGE)):
-        volts = floats(path, batch, _VOLTAGE, lambda *_: None)
+        volts = floats(path, batch, _VOLTAGE, _told_elsewhere)
         place = _compute.fill_null(
             _compute.index_in(batch.column("cell").cast(pa.string()), value_set=ids), -1
         )

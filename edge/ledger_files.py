@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from edge.change_log import ChangeFigures, read_changes
 from edge.effect_log import EffectLog, read_effects
 from edge.entries import ANODE_CHANGE, LEVEL, STATE, TAP, TEMPERATURE
 from streams.plant_file import Plant, load_plant
@@ -49,6 +50,8 @@ class LedgerFiles(NamedTuple):
         Samples of the bath temperature [degC]: whether the twin has anything to go by.
     effects
         Anode effects in the recorded voltages; None where nobody looked for them.
+    change_figures
+        Noise and pick-up of anode changes; None where nobody looked.
     registers
         Times and values by line and register.
     heat_loss_kW : (n_cells,)
@@ -64,6 +67,7 @@ class LedgerFiles(NamedTuple):
     changes: Entries
     temperatures: Entries
     effects: EffectLog | None
+    change_figures: ChangeFigures | None
     registers: dict[tuple[str, str], tuple[IntArray, FloatArray]]
     heat_loss_kW: FloatArray
     configured_efficiency: float
@@ -108,6 +112,7 @@ def read_ledger(folder: Path, calendar: Calendar) -> LedgerFiles:
         changes=_entries(entries, plant, ANODE_CHANGE),
         temperatures=_entries(entries, plant, TEMPERATURE),
         effects=read_effects(folder / "effects.parquet", plant),
+        change_figures=read_changes(folder / "changes.parquet", plant),
         registers=_registers(entries, plant),
         heat_loss_kW=heat_kW,
         configured_efficiency=efficiency,

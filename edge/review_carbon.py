@@ -98,6 +98,8 @@ def _changes(review: Review, changes: dict[str, Changes]) -> list[str]:
         both("换极（可评价）", "anode changes (judged)"),
         both("换极后6h电压升高 mV 中位/P90", "voltage rise in 6 h, mV, median/P90"),
         both("24h 额外电量 kWh 中位/P90", "extra energy in 24 h, kWh, median/P90"),
+        both("噪声比 中位/P90", "noise ratio, median/P90"),
+        both("新极达 70 % 电流 h 中位/P90", "hours to 70 % of the current, median/P90"),
         both("按周期±2h 换极 %", "within 2 h of the anode's life, %"),
     ]
     rows: list[list[str]] = []
@@ -110,6 +112,10 @@ def _changes(review: Review, changes: dict[str, Changes]) -> list[str]:
                 f"{c.logged} ({c.judged})",
                 f"{1000 * rise[0]:.0f} / {1000 * rise[1]:.0f}" if c.judged else "&ndash;",
                 f"{extra[0]:,.0f} / {extra[1]:,.0f}" if c.judged else "&ndash;",
+                f"{c.noise_ratio[0]:.2f} / {c.noise_ratio[1]:.2f}" if c.noise_ratio[2] else "&ndash;",
+                f"{c.hours_to_70_pct[0]:.1f} / {c.hours_to_70_pct[1]:.1f}"
+                if c.hours_to_70_pct[2]
+                else "&ndash;",
                 f"{c.on_schedule_pct:.0f}" if math.isfinite(c.on_schedule_pct) else "&ndash;",
             ]
         )

@@ -71,19 +71,24 @@ def test_waste_heat_adds_up_and_no_more_is_recoverable_than_there_is(cell: Prese
 def test_parts_of_the_voltage_sum_to_what_was_measured(cell: Present) -> None:
     params = cell.params[0]
     gap_mm = steady(params).acd_mm
-    state = ([x] for x in (gap_mm, cell.bath_temp_C[0], cell.superheat_C[0], params.alumina_pct))
     chain_V = total_V(
         voltage_haupin(params.rated_current_A, gap_mm, cell.bath_temp_C[0], nominal_bath(params), params)
     )
     mean_V = chain_V + 0.010 + 0.020
-    arrays = [np.array(x) for x in state]
     found = voltage_parts(
-        [params], np.array([params.rated_current_A]), *arrays, np.array([0.010]), np.array([mean_V])
+        [params],
+        np.array([params.rated_current_A]),
+        np.array([gap_mm]),
+        cell.bath_temp_C,
+        cell.superheat_C,
+        np.array([params.alumina_pct]),
+        np.array([0.010]),
+        np.array([mean_V]),
     )
     assert found.sum() == pytest.approx(mean_V, abs=1e-12)
     parts = dict(zip(PARTS, found[0].tolist(), strict=True))
     assert parts["effects"] == 0.010
     assert parts["unexplained"] == pytest.approx(0.020, abs=1e-4)
     assert parts["bath"] > parts["anode"] > 0.0
-    nothing = voltage_parts([None], *[np.array([1.0])] * 7)
-    assert np.isnan(nothing).all()
+    one = np.array([1.0])
+    assert np.isnan(voltage_parts([None], one, one, one, one, one, one, one)).all()
