@@ -13,6 +13,7 @@ from edge.review_rows import Review
 from edge.review_targets import carbon
 from edge.review_texts import in_chinese
 from edge.review_twin import TwinReview
+from twin.cell_voltage import average_voltage
 from twin.waste_heat import WAYS
 
 _CARBON = {
@@ -70,12 +71,46 @@ def _effects(review: Review, effects: Effects) -> list[str]:
         for name, method in profiles
     ]
     parts.append(table(head, rows, numeric=2))
+    parts += _average_voltage(review, effects)
     zh = "只计 8 V 以上、3 s 以上的阳极效应；低电压效应不在两种方法之内，可能占大部分。"
     en = (
         "Anode effects above 8 V for 3 s and more only; effects at low voltage are outside both methods and can be "
         "most of the emission."
     )
     return [*parts, f"<p class='note'>{both(zh, en)}</p>"]
+
+
+def _average_voltage(review: Review, effects: Effects) -> list[str]:
+    """Average voltage of each line's cells in parts: what no cell uses is bus bars (energy reference 2.5)."""
+    rows: list[list[str]] = []
+    for index, row in enumerate(review.lines):
+        found, cells = effects.lines[row.line], review.cells
+        mine = (review.files.book.line_index == index) & (cells.charge_kAh > 0.0)
+        if not (found.overvoltage_mV.known and math.isfinite(row.now.busbar_V) and mine.any()):
+            continue
+        mean_V = float(cells.dc_energy_kWh[mine].sum() / cells.charge_kAh[mine].sum())
+        working_V = mean_V - 1e-3 * found.overvoltage_mV.value
+        minutes = found.min_per_cell_day.value
+        over_V = 1.44 * found.overvoltage_mV.value / minutes if minutes > 0.0 else 0.0
+        v = average_voltage(
+            mean_V + row.now.busbar_V,
+            1.0,
+            working_V,
+            found.per_cell_day.value,
+            minutes,
+            working_V + over_V,
+            1.0,
+        )
+        volts = (v.working_V, v.effects_V, v.busbar_V, v.average_V)
+        rows.append([escape(row.line), *(f"{volt:.4f}" for volt in volts)])
+    head = [
+        both("平均电压 V", "average voltage, V"),
+        both("工作电压", "working"),
+        both("阳极效应", "anode effects"),
+        both("母线（表内）", "bus bars within the meter"),
+        both("平均电压", "average"),
+    ]
+    return [table(head, rows)] if rows else []
 
 
 def _effect_cells(found: LineEffects) -> list[str]:
