@@ -226,7 +226,7 @@ def test_a_replayed_history_can_be_reviewed(recorded_hours: Path, tmp_path: Path
     assert {"metal_height_m", "cell_state", "rectifier_ac_energy_kWh", "anode_change"} <= names
     times = entries["time"].cast(pa.int64()).to_pylist()
     assert times == sorted(times)
-    assert main(["report", str(tmp_path)]) == 0
+    assert main(["report", str(tmp_path), "--advise", "1"]) == 0
     # Seven hours and a bit: eight of the book, of which registers and cells were read for less than 95 %.
     assert "was read over" in line(tmp_path, "rectifier_efficiency")["refused"]
     files = read_ledger(tmp_path, Calendar())
