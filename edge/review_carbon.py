@@ -190,7 +190,7 @@ def _heat(review: Review, twin: TwinReview) -> list[str]:
             both("占电功率 %", "of the power, %"),
             both("温度 °C", "temperature °C"),
             both(f"{usable:g} °C 以上可回收（上限）kW", f"recoverable above {usable:g} °C, at most, kW"),
-            both("㶲 kW", "exergy kW"),
+            both("可用能 kW", "exergy kW"),
         ]
         columns = [x[mine].mean(axis=0) for x in twin.heat[:4]]
         rows = [
