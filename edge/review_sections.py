@@ -150,11 +150,11 @@ def cells_section(review: Review, effects: Effects, twin: TwinReview) -> list[st
                 f"{c.ac_kwh_per_t[i]:,.0f}" if math.isfinite(c.ac_kwh_per_t[i]) else "&ndash;",
                 f"{c.voltage_V[i]:.3f}",
                 f"{100 * c.current_efficiency[i]:.2f} %",
-                f"{r.over_median_kwh_per_t:+,.0f}",
-                f"{r.by_voltage:+,.0f}",
-                f"{r.by_efficiency:+,.0f}",
-                f"{r.over_median_kWh:+,.0f}",
-                f"{r.over_median_cny:+,.0f}" if math.isfinite(r.over_median_cny) else "&ndash;",
+                _signed(r.over_median_kwh_per_t),
+                _signed(r.by_voltage),
+                _signed(r.by_efficiency),
+                _signed(r.over_median_kWh),
+                _signed(r.over_median_cny) if math.isfinite(r.over_median_cny) else "&ndash;",
                 f"{effects.count_by_cell[i]:.0f}" if math.isfinite(effects.count_by_cell[i]) else "&ndash;",
                 level_text(int(c.level_code[i])),
             ]
@@ -167,6 +167,11 @@ def cells_section(review: Review, effects: Effects, twin: TwinReview) -> list[st
     )
     parts.append(f"<p class='note'>{both(zh, en)}</p>")
     return [*parts, *_voltages(review, twin, [r.cell for r in shown])]
+
+
+def _signed(value: float) -> str:
+    """A whole number with its sign, rounded before it is printed, so that nothing is "-0"."""
+    return f"{round(value):+,d}"
 
 
 def _voltages(review: Review, twin: TwinReview, cells: Sequence[int]) -> list[str]:
@@ -184,9 +189,7 @@ def _voltages(review: Review, twin: TwinReview, cells: Sequence[int]) -> list[st
             [
                 escape(review.files.plant.cells[i].id),
                 *(
-                    # Rounded before it is printed, so that nothing is "-0".
-                    f"{1000 * volt:,.0f}"
-                    + (f" <small>{round(by) + 0:+,d}</small>" if math.isfinite(by) else "")
+                    f"{1000 * volt:,.0f}" + (f" <small>{_signed(by)}</small>" if math.isfinite(by) else "")
                     for volt, by in zip(twin.parts_V[i].tolist(), over.tolist(), strict=True)
                 ),
             ]

@@ -71,7 +71,12 @@ def carbon(review: Review, effects: Effects) -> dict[str, Figure]:
         math.nan if review.accounts.upstream_t_per_t is None else review.accounts.upstream_t_per_t,
     )
     product = (
-        Figure(outline.total, "t/t", method="anode, perfluorocarbons, electricity, upstream as entered")
+        Figure(
+            outline.total,
+            "t/t",
+            method="anode, perfluorocarbons, electricity, upstream as entered",
+            unverified=tuple(dict.fromkeys((*anode.unverified, *pfc.unverified, *footprint.unverified))),
+        )
         if math.isfinite(outline.total)
         else refusal(
             "t/t",
