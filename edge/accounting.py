@@ -1,6 +1,7 @@
 """Energy of the site: samples into the ledger, closed windows out as points, and why a cell is not assessed."""
 
 import copy
+import math
 from collections import deque
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -28,6 +29,25 @@ class _Sums(NamedTuple):
 
     power_W: FloatArray
     current_A: FloatArray
+
+
+class LineNow(NamedTuple):
+    """One line in the last ten minutes.
+
+    Attributes
+    ----------
+    line
+        Id.
+    dc_kwh_per_t, ac_kwh_per_t
+        Energy intensity by current and the configured efficiencies [kWh/t]; NaN without samples.
+    coverage
+        Mean over its cells of the share of the time with samples, 0-1.
+    """
+
+    line: str
+    dc_kwh_per_t: float
+    ac_kwh_per_t: float
+    coverage: float
 
 
 class Accounting:
@@ -127,6 +147,27 @@ class Accounting:
         voltage = np.divide(power, current, out=np.full_like(power, np.nan), where=current > 0.0)
         dc = dc_kwh_per_t(voltage, self._efficiency)
         return dc, dc / self._rectifier_efficiency
+
+    def rolling_coverage(self) -> FloatArray:
+        """Share of the last ten minutes, or of what there is of them, in which a cell had samples, (n_cells,) 0-1."""
+        if not self._rolling:
+            return np.zeros(len(self.plant.cells))
+        return np.mean([sums.current_A > 0.0 for sums in self._rolling], axis=0)
+
+    def rolling_lines(self) -> list[LineNow]:
+        """Energy intensity of every line over the last ten minutes: sums of its cells over sums, never a mean."""
+        power = sum((sums.power_W for sums in self._rolling), np.zeros(len(self.plant.cells)))
+        current = sum((sums.current_A for sums in self._rolling), np.zeros(len(self.plant.cells)))
+        coverage = self.rolling_coverage()
+        found: list[LineNow] = []
+        for line in self.plant.lines:
+            mine = list(self.plant.line_cells[line])
+            flowed_A = float(current[mine].sum())
+            volt = float(power[mine].sum()) / flowed_A if flowed_A > 0.0 else math.nan
+            dc = float(dc_kwh_per_t(volt, self._efficiency))
+            share = float(coverage[mine].mean()) if mine else 0.0
+            found.append(LineNow(line, dc, dc / self._rectifier_efficiency, share))
+        return found
 
     def not_assessed(self) -> dict[str, str]:
         """Cells whose energy cannot be known, with the reason."""

@@ -5,8 +5,10 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, field
 
-from twin.carbon import CleanElectricity
+from twin.carbon import MARKET_PROFILE, CleanElectricity
+from twin.emissions import pfc_profiles
 from twin.line_energy import GB21346_2022_ASSUMED, PROFILES
+from twin.waste_heat import USABLE_C
 
 
 class AccountsError(ValueError):
@@ -65,6 +67,14 @@ class Accounts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Region of the tariff, and all whose targets concern the site (GB/T 2260), the country included.
     profile
         What net indicators leave out.
+    pfc_profiles
+        Named profiles by which perfluorocarbons are counted; the first one goes into the sums.
+    electricity_region
+        Grid region of the electricity factor (``north``, ``south`` ...); the country's without it.
+    upstream_t_per_t
+        Of the product's footprint: alumina, anode manufacture and transport, by suppliers' declarations [t CO2e/t].
+    usable_heat_C
+        Temperature from which on waste heat is of use at the site [degC].
     price_cny_per_kWh
         Electricity price before any surcharge.
     incentive_pct
@@ -78,6 +88,16 @@ class Accounts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     region: str = "CN"
     regions: tuple[str, ...] = ("CN",)
     profile: str = GB21346_2022_ASSUMED.name
+    pfc_profiles: tuple[str, ...] = (
+        MARKET_PROFILE,
+        "cbam_pfpb_l",
+        "cbam_pfpb_m",
+        "cbam_cwpb",
+        "ipcc2006_cwpb",
+    )
+    electricity_region: str | None = None
+    upstream_t_per_t: float | None = None
+    usable_heat_C: float = USABLE_C
     price_cny_per_kWh: float | None = None
     incentive_pct: float | None = None
     level_sd_m: float = 0.0076
@@ -96,7 +116,7 @@ def load_accounts(path: Path | None) -> Accounts:
     Raises
     ------
     AccountsError
-        Not TOML, an unknown key, a wrong type, or an unknown profile.
+        Not TOML, an unknown key, a wrong type, or an unknown profile of energy or of perfluorocarbons.
     """
     if path is None or not path.is_file():
         return Accounts()
@@ -106,4 +126,7 @@ def load_accounts(path: Path | None) -> Accounts:
         raise AccountsError(f"{path}: {error}") from error
     if accounts.profile not in PROFILES:
         raise AccountsError(f"{path}: profile {accounts.profile!r} is not one of {', '.join(PROFILES)}")
+    unknown = [name for name in accounts.pfc_profiles if name not in pfc_profiles()]
+    if unknown or not accounts.pfc_profiles:
+        raise AccountsError(f"{path}: pfc_profiles {unknown}: choose some of {', '.join(pfc_profiles())}")
     return accounts

@@ -3,6 +3,7 @@
 Everything on it is bounded, missing is NaN inside and null outside, and one lock makes each call whole.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +30,7 @@ CELL_FIELDS: dict[str, int] = {
     "ledge_bath_mm": 1,
     "dc_kwh_per_t": 6,
     "ac_kwh_per_t": 6,
+    "coverage": 3,
 }
 #: Trends with one value a cell, and those that are arrays of a cell, with the decimals sent.
 SCALAR_TRENDS: dict[str, int] = {
@@ -172,6 +174,8 @@ class Board:
         IANA name; the page shows every time in it.
     benchmark_kwh_per_t, baseline_kwh_per_t
         The two levels of AC energy that the page marks [kWh/t].
+    level_1_kwh_per_t
+        The advanced level, below both; NaN for none.
     shell_sides
         Side of each shell sensor of each cell, ``""`` where unknown; empty when there are none.
     clock
@@ -193,6 +197,7 @@ class Board:
         time_zone: str,
         benchmark_kwh_per_t: float,
         baseline_kwh_per_t: float,
+        level_1_kwh_per_t: float = math.nan,
         shell_sides: Sequence[Sequence[str]] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -203,6 +208,7 @@ class Board:
             "time_zone": time_zone,
             "benchmark_kwh_per_t": benchmark_kwh_per_t,
             "baseline_kwh_per_t": baseline_kwh_per_t,
+            "level_1_kwh_per_t": None if math.isnan(level_1_kwh_per_t) else level_1_kwh_per_t,
             "lines": [line for line, _ in cells],
             "cells": [cell for _, cell in cells],
             "signals": list(SIGNALS),
@@ -216,6 +222,7 @@ class Board:
         self._cells = {name: np.full(len(cells), np.nan) for name in CELL_FIELDS}
         self._status = [0] * len(cells)
         self._reason = ["no_data"] * len(cells)
+        self._lines: list[Snapshot] = []
         self._alarms: list[AlarmRow] = []
         self._figures: dict[str, float | str | None] = {}
         self._ring = _Ring(len(cells))
@@ -232,6 +239,7 @@ class Board:
         cells: Mapping[str, ArrayLike],
         status: Sequence[int] | None = None,
         reason: Sequence[str] | None = None,
+        lines: Mapping[str, tuple[float, float, float]] | None = None,
     ) -> None:
         """Write the newest figures of all cells.
 
@@ -245,6 +253,9 @@ class Board:
             NE 107 status per cell, an index into ``STATUSES``; all good when left out.
         reason
             Why a cell is not assessed: a key of the page's texts or a sentence; ``""`` where it is assessed.
+
+        lines
+            DC and AC energy intensity [kWh/t] and coverage (0-1) of every line, sums over sums; NaN is missing.
 
         Raises
         ------
@@ -260,7 +271,17 @@ class Board:
         new_reason = [""] * n_cells if reason is None else list(reason)
         if len(new_status) != n_cells or len(new_reason) != n_cells:
             raise ValueError(f"status and reason need {n_cells} values each")
+        new_lines: list[Snapshot] = [
+            {
+                "line": line,
+                "dc_kwh_per_t": None if math.isnan(dc) else round(dc, 6),
+                "ac_kwh_per_t": None if math.isnan(ac) else round(ac, 6),
+                "coverage": round(coverage, 3),
+            }
+            for line, (dc, ac, coverage) in (lines or {}).items()
+        ]
         with self._lock:
+            self._lines = new_lines
             self._time_us = time_us
             self._updated_s = self._clock()
             self._cells, self._status, self._reason = new, new_status, new_reason
@@ -329,6 +350,7 @@ class Board:
                 **self._plant,
                 "time_us": self._time_us,
                 "figures": figures,
+                "line_figures": self._lines,
                 "status": [STATUSES[code] for code in self._status],
                 "reason": self._reason,
             }

@@ -151,6 +151,13 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument(
         "--as-of", type=_instant, metavar="TIME", help="only what was known then, ISO 8601 with zone"
     )
+    report.add_argument(
+        "--advise",
+        type=_count(0, 10_000),
+        default=24,
+        metavar="N",
+        help="the twin's advice for the N dearest cells, about a second each (default 24)",
+    )
     report.add_argument("-c", "--config", type=Path, help="potline.toml")
 
     _add_twin(command)
@@ -364,8 +371,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 def _report(arguments: argparse.Namespace) -> int:
     from edge.accounts import AccountsError
-    from edge.ledger_files import LedgerError
+    from edge.ledger_files import LedgerError, NoLedgerError
     from edge.review_files import report
+    from edge.review_spans import UnknownPeriodError
     from streams.plant_file import PlantError
     from twin.params import ParamsError
 
@@ -383,10 +391,15 @@ def _report(arguments: argparse.Namespace) -> int:
             period=arguments.period,
             accounts=arguments.accounts,
             as_of_us=arguments.as_of,
+            advised=arguments.advise,
             say=print,
         )
     except AccountsError as error:
         return _fail(BAD_CONFIG, error)
+    except NoLedgerError as error:
+        return _fail(NO_INPUT, error)
+    except UnknownPeriodError as error:
+        return _fail(USAGE, error)
     except (LedgerError, PlantError, ParamsError, ValueError) as error:
         return _fail(BAD_DATA, error)
 

@@ -28,6 +28,7 @@ def make_board(plant: Plant, *, simulated: bool, speed: float) -> Board:
         time_zone=plant.time_zone,
         benchmark_kwh_per_t=limits.benchmark_kwh_per_t,
         baseline_kwh_per_t=limits.baseline_kwh_per_t,
+        level_1_kwh_per_t=float(limits.rows()[0].value),
         shell_sides=[cell.shell_sides for cell in plant.cells],
     )
 
@@ -103,9 +104,11 @@ class Display:
                 "ledge_bath_mm": estimate.ledge_bath_mm,
                 "dc_kwh_per_t": dc_kwh_per_t,
                 "ac_kwh_per_t": ac_kwh_per_t,
+                "coverage": pipeline.accounting.rolling_coverage(),
             },
             np.where(estimate.assessed, _GOOD, _FAILURE).tolist(),
             reasons,
+            {row.line: row[1:] for row in pipeline.accounting.rolling_lines()},
         )
 
     def _row(self, alarm: Alarm) -> AlarmRow:

@@ -17,6 +17,7 @@ _LOG = logging.getLogger(__name__)
 
 #: Entries by name: registers [kWh] carry the register's own name and no cell.
 TAP, LEVEL, STATE, ANODE_CHANGE = "tap_metal_kg", "metal_height_m", "cell_state", "anode_change"
+TEMPERATURE = "bath_temp_C"
 _TIME = pa.timestamp("us", tz="UTC")
 SCHEMA = pa.schema(
     [
@@ -47,7 +48,7 @@ class Entries:
         self._impossible = 0
 
     def add(self, items: Iterable[Item]) -> None:
-        """Keep the taps, metal levels, cell states, anode changes and registers among the items."""
+        """Keep the taps, metal levels, bath temperatures, cell states, anode changes and registers among the items."""
         for item in items:
             if isinstance(item, Sample) and item.signal == LEVEL and not _possible(item.value):
                 self._impossible += 1
@@ -77,7 +78,7 @@ class Entries:
 
 
 def _sample(item: Sample) -> tuple[str, float]:
-    return (LEVEL, item.value) if item.signal == LEVEL else ("", math.nan)
+    return (item.signal, item.value) if item.signal in (LEVEL, TEMPERATURE) else ("", math.nan)
 
 
 def _possible(level_m: float) -> bool:

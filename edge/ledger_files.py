@@ -11,7 +11,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from edge.entries import ANODE_CHANGE, LEVEL, STATE, TAP
+from edge.change_log import ChangeFigures, read_changes
+from edge.effect_log import EffectLog, read_effects
+from edge.entries import ANODE_CHANGE, LEVEL, STATE, TAP, TEMPERATURE
 from streams.plant_file import Plant, load_plant
 from twin.book import HOUR_US, NORMAL, STATES, Book, Correction
 from twin.energy import METAL_KG_PER_KAH, Calendar
@@ -29,6 +31,10 @@ class LedgerError(ValueError):
     """An output folder that cannot be read; the message names the file and what is wrong."""
 
 
+class NoLedgerError(LedgerError):
+    """A folder without the files of a replay."""
+
+
 class LedgerFiles(NamedTuple):
     """What an output folder holds for the energy review.
 
@@ -40,6 +46,12 @@ class LedgerFiles(NamedTuple):
         Hours of every cell, corrections applied as versions.
     taps, levels, changes
         Log entries; the value of a change is the anode's number.
+    temperatures
+        Samples of the bath temperature [degC]: whether the twin has anything to go by.
+    effects
+        Anode effects in the recorded voltages; None where nobody looked for them.
+    change_figures
+        Noise and pick-up of anode changes; None where nobody looked.
     registers
         Times and values by line and register.
     heat_loss_kW : (n_cells,)
@@ -53,13 +65,18 @@ class LedgerFiles(NamedTuple):
     taps: Entries
     levels: Entries
     changes: Entries
+    temperatures: Entries
+    effects: EffectLog | None
+    change_figures: ChangeFigures | None
     registers: dict[tuple[str, str], tuple[IntArray, FloatArray]]
     heat_loss_kW: FloatArray
     configured_efficiency: float
 
 
 def read_ledger(folder: Path, calendar: Calendar) -> LedgerFiles:
-    """Read ``plant.toml``, ``energy.parquet``, ``entries.parquet`` and, where it is there, ``corrections.csv``.
+    """Read ``plant.toml``, ``energy.parquet`` and ``entries.parquet``.
+
+    Also ``effects.parquet`` and ``corrections.csv`` where they are there.
 
     Parameters
     ----------
@@ -70,14 +87,16 @@ def read_ledger(folder: Path, calendar: Calendar) -> LedgerFiles:
 
     Raises
     ------
+    NoLedgerError
+        A file is missing.
     LedgerError
-        A file is missing or broken, or a correction cannot be applied.
+        A file is broken, or a correction cannot be applied.
     PlantError
         The plant file cannot be used.
     """
     for name in ("plant.toml", "energy.parquet", "entries.parquet"):
         if not (folder / name).is_file():
-            raise LedgerError(
+            raise NoLedgerError(
                 f"{folder / name}: is missing; `potline replay HISTORY --out {folder}` writes it"
             )
     plant = load_plant(folder / "plant.toml")
@@ -91,6 +110,9 @@ def read_ledger(folder: Path, calendar: Calendar) -> LedgerFiles:
         taps=_entries(entries, plant, TAP),
         levels=_entries(entries, plant, LEVEL),
         changes=_entries(entries, plant, ANODE_CHANGE),
+        temperatures=_entries(entries, plant, TEMPERATURE),
+        effects=read_effects(folder / "effects.parquet", plant),
+        change_figures=read_changes(folder / "changes.parquet", plant),
         registers=_registers(entries, plant),
         heat_loss_kW=heat_kW,
         configured_efficiency=efficiency,
@@ -104,12 +126,13 @@ def _table(path: Path, columns: list[str], filters: _Table) -> _Table:
         raise LedgerError(f"{path}: cannot be read: {error}") from error
 
 
-def _us(column: _Table) -> IntArray:
+def times_us(column: _Table) -> IntArray:
+    """Times of a column [us since 1970 UTC]."""
     return column.cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy()
 
 
-def _cells(column: _Table, plant: Plant) -> IntArray:
-    """Position of each cell; -1 where the plant does not name it."""
+def cell_places(column: _Table, plant: Plant) -> IntArray:
+    """Position of each cell in the plant; -1 where the plant does not name it."""
     place = _compute.index_in(column, value_set=pa.array([cell.id for cell in plant.cells]))
     return _compute.fill_null(place, -1).to_numpy().astype(np.int64)
 
@@ -120,7 +143,7 @@ def _book(path: Path, plant: Plant, calendar: Calendar, states: Entries) -> tupl
     line_index = np.array([plant.line_index[cell.line] for cell in plant.cells], dtype=np.int64)
     book = Book(line_index, calendar)
     n = len(plant.cells)
-    time_us, cell = _us(table["time"]), _cells(table["cell"], plant)
+    time_us, cell = times_us(table["time"]), cell_places(table["cell"], plant)
     known = cell >= 0
     time_us, cell = time_us[known], cell[known]
     if not len(time_us):
@@ -166,8 +189,10 @@ def _entries(table: _Table, plant: Plant, name: str) -> Entries:
     mine = table.filter(_compute.equal(table["entry"], name))
     if not mine.num_rows:
         return no_entries()
-    cell = _cells(mine["cell"], plant)
-    return Entries(_us(mine["time"]), _us(mine["received"]), cell, mine["value"].to_numpy()).take(cell >= 0)
+    cell = cell_places(mine["cell"], plant)
+    return Entries(times_us(mine["time"]), times_us(mine["received"]), cell, mine["value"].to_numpy()).take(
+        cell >= 0
+    )
 
 
 def _registers(table: _Table, plant: Plant) -> dict[tuple[str, str], tuple[IntArray, FloatArray]]:
@@ -176,7 +201,7 @@ def _registers(table: _Table, plant: Plant) -> dict[tuple[str, str], tuple[IntAr
         for name in ("rectifier_ac_energy_kWh", "line_dc_energy_kWh", "auxiliary_ac_energy_kWh"):
             both = _compute.and_(_compute.equal(table["entry"], name), _compute.equal(table["line"], line))
             mine = table.filter(both).sort_by("time")
-            found[line, name] = (_us(mine["time"]), mine["value"].to_numpy())
+            found[line, name] = (times_us(mine["time"]), mine["value"].to_numpy())
     return found
 
 

@@ -176,7 +176,7 @@ def show_whatif(
         return OK
     from edge.outlook_picture import whatif_picture
 
-    title = f"{name}  {_said(change, language)}"
+    title = f"{name}  {change_text(change, language)}"
 
     return _draw(out, language, say, lambda: whatif_picture(out, title, found, language, text))
 
@@ -319,7 +319,7 @@ def _whatif_text(name: str, change: Change, present: Present, found: WhatIf, lan
         losses.append(
             [word(surface, language), _number(surface, before), *changes, _number(surface, after[-1])]
         )
-    lines = [f"{name}  {_said(change, language)}", table(rows), "", table(losses), ""]
+    lines = [f"{name}  {change_text(change, language)}", table(rows), "", table(losses), ""]
     lines += _met(int(found.status[0, 0]), language)
     if not found.at_rest[0, 0]:
         lines.append(word("not_at_rest", language))
@@ -357,8 +357,8 @@ def _whatif_json(name: str, change: Change, found: WhatIf) -> str:
     ).decode()
 
 
-def _said(change: Change, language: Language) -> str:
-    """A change in words."""
+def change_text(change: Change, language: Language) -> str:
+    """A change in words of a language."""
     parts = (
         ("voltage_V", 1e3 * change.voltage_V, "mV"),
         ("acd_mm", change.acd_mm, "mm"),

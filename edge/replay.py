@@ -14,7 +14,9 @@ from msgspec import json
 from edge.alarm_rules import load_texts
 from edge.alarms import AlarmEvent
 from edge.calibration_file import calibrated
+from edge.change_log import ChangeLog
 from edge.config import Config
+from edge.effect_log import write_effects
 from edge.entries import Entries
 from edge.exits import NO_INPUT, OK
 from edge.pipeline import Output, Pipeline
@@ -23,8 +25,10 @@ from edge.report import render
 from edge.store import Accounts
 from edge.summary import summary, summary_line
 from edge.tables import Tables
+from models.base import View
 from streams.history import read_history
 from streams.plant_file import load_plant
+from twin.signals import SCALAR_READINGS
 
 _BATCH = 5000
 
@@ -40,8 +44,8 @@ def replay(
         Folder by contract; its ``plant.toml`` is used, not the configuration's.
     out
         Gets ``alarms.jsonl``, ``energy.parquet``, ``states.parquet``, ``report.html``, and for ``potline report``
-        ``entries.parquet`` and ``plant.toml``, when all of them are complete; what an earlier replay left there is
-        replaced then, and stays when this one fails.
+        ``entries.parquet``, ``effects.parquet``, ``changes.parquet`` and ``plant.toml``, when all of them are
+        complete; what an earlier replay left there is replaced then, and stays when this one fails.
     config
         Only what the pipeline needs is used.
     speed
@@ -66,10 +70,11 @@ def replay(
         return NO_INPUT
     started = time.monotonic()
     plant = calibrated(load_plant(history / "plant.toml"), config)
-    pipeline = Pipeline(plant, config, load_texts())
+    changes = ChangeLog(plant)
+    pipeline = Pipeline(plant, config, load_texts(), watch=lambda view: _note(changes, view))
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=out) as unfinished:
-        figures = _write(history, Path(unfinished), pipeline, speed, started)
+        figures = _write(history, Path(unfinished), pipeline, changes, speed, started)
         for path in sorted(Path(unfinished).iterdir()):
             path.replace(out / path.name)
     for cell, count in sorted(pipeline.aligner.unknown_by_cell.items()):
@@ -81,7 +86,7 @@ def replay(
 
 
 def _write(
-    history: Path, out: Path, pipeline: Pipeline, speed: float | None, started: float
+    history: Path, out: Path, pipeline: Pipeline, changes: ChangeLog, speed: float | None, started: float
 ) -> dict[str, object]:
     """Work through a history and write every file; gives the summary."""
     raised: list[AlarmEvent] = []
@@ -104,9 +109,12 @@ def _write(
         while batch := list(islice(source, pace.batch)):
             pace.wait(batch[-1].time_us)
             entries.add(batch)
+            changes.log(batch)
             write(pipeline.push(batch))
         write(pipeline.flush())
     entries.write(out / "entries.parquet")
+    changes.write(out / "changes.parquet")
+    write_effects(history, pipeline.plant, out / "effects.parquet")
     _copy_plant(history, out)
     # A replay writes every point into its own folder: none can wait or be refused.
     accounts = Accounts(accepted=points, written=points, quarantined=0, waiting=0)
@@ -117,6 +125,12 @@ def _write(
     report = render(pipeline.plant, figures, raised, energy, pipeline.not_assessed(), load_texts())
     (out / "report.html").write_text(report, encoding="utf-8")
     return figures
+
+
+def _note(changes: ChangeLog, view: View) -> None:
+    """Keep of a scan what the figures of anode changes need."""
+    volts, amps = (view.scalar[SCALAR_READINGS.index(name)] for name in ("cell_voltage_V", "line_current_A"))
+    changes.add(view.time_us, volts, amps, view.anode_current_A)
 
 
 def _copy_plant(history: Path, out: Path) -> None:

@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from datetime import datetime
-from typing import NamedTuple
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -12,117 +11,28 @@ from numpy.typing import NDArray
 from edge.accounts import Accounts, LineAccounts, MonthAccounts
 from edge.ledger_files import LedgerFiles
 from edge.pipeline import cell_params
-from edge.review_spans import Span, month_name, spans
-from twin.capacity import CapacityShares, LineYear, capacity_shares
+from edge.review_rows import CellRow, Cusum, LineRow, Review, year_level
+from edge.review_spans import Span, month_name, month_span
+from twin.book import HOUR_US
+from twin.capacity import LineYear, capacity_shares
+from twin.carbon import clean_shares
 from twin.decomposition import State, split
 from twin.energy import METAL_KG_PER_KAH
-from twin.energy_baseline import MIN_POINTS, EnergyBaseline, Savings, fit, savings
-from twin.limits import MIN_PRODUCTION_MONTHS, Limits, load_limits
+from twin.energy_baseline import MIN_POINTS, fit, savings
+from twin.limits import Limits, load_limits
 from twin.line_energy import PROFILES
-from twin.metal import Efficiency, Weighing, scale_factor
+from twin.metal import MAX_SCALE_FRAC, Efficiency, Weighing, scale_factor
 from twin.metal_log import Entries, month_efficiency
-from twin.period import CellPeriod, LineInputs, LinePeriod, cell_period, line_period
-from twin.registers import RegisterSum, register_sum
+from twin.period import CellPeriod, LineInputs, LinePeriod, Metered, Validity, cell_period, line_period
+from twin.registers import RegisterSum, read_together, register_sum
 from twin.rulebook import RulesError
-from twin.tariff import Surcharge, surcharge
+from twin.tariff import Surcharge, surcharge, year_end_forecast
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 _DAY_US = 86_400_000_000
 _ANY_CURRENT = 1.1
-
-
-class CellRow(NamedTuple):
-    """One cell against the line's median cell.
-
-    Attributes
-    ----------
-    cell
-        Position in the plant.
-    over_median_kwh_per_t
-        Its DC intensity less the median; NaN without a figure.
-    by_voltage, by_efficiency
-        The same by cause, exact [kWh/t].
-    over_median_kWh, over_median_cny
-        In energy and money over the period; NaN where no price was entered.
-    """
-
-    cell: int
-    over_median_kwh_per_t: float
-    by_voltage: float
-    by_efficiency: float
-    over_median_kWh: float
-    over_median_cny: float
-
-
-class LineRow(NamedTuple):
-    """One line.
-
-    Attributes
-    ----------
-    line, n_cells
-        Id and number of cells.
-    capacity_t, capacity_entered
-        Nominal [t/year]; by current and 93 % where it was not entered.
-    now, rolling
-        Of the period, and of the last twelve closed months (None before there are any).
-    bridge
-        Change against the period before by cause [kWh/t]; empty where there is none to compare with.
-    bridge_refused
-        Why it is empty.
-    production_months
-        Months of the year with production.
-    price
-        Stepped price by the tariff's indicator, None where that is refused.
-    registers
-        By name.
-    """
-
-    line: str
-    n_cells: int
-    capacity_t: float
-    capacity_entered: bool
-    now: LinePeriod
-    rolling: LinePeriod | None
-    bridge: dict[str, float]
-    bridge_refused: str
-    production_months: int
-    price: Surcharge | None
-    registers: dict[str, RegisterSum]
-
-
-class Cusum(NamedTuple):
-    """Savings of closed months against the first twelve of the book.
-
-    Attributes
-    ----------
-    months
-        Name and cumulative saving [MWh] of every month after the baseline.
-    refused
-        Why there are none.
-    baseline, result
-        The frozen regression of AC energy on metal, and what it says.
-    """
-
-    months: list[tuple[str, float]]
-    refused: str
-    baseline: EnergyBaseline | None = None
-    result: Savings | None = None
-
-
-class Review(NamedTuple):
-    """Everything that is written into the report."""
-
-    files: LedgerFiles
-    accounts: Accounts
-    span: Span
-    limits: Limits
-    cells: CellPeriod
-    rows: list[CellRow]
-    lines: list[LineRow]
-    shares: CapacityShares
-    series: dict[str, list[tuple[str, float]]]
-    cusum: Cusum
+_VALIDITY = Validity()
 
 
 class Reviewer:
@@ -142,6 +52,9 @@ class Reviewer:
         self._as_of_us = as_of_us
         self._zone = ZoneInfo(files.plant.time_zone)
         self._months: dict[int, Efficiency] = {}
+        self._weighted: dict[Span, tuple[FloatArray, FloatArray]] = {}
+        self._to_date: dict[Span, CellPeriod] = {}
+        self._read: dict[tuple[str, Span], dict[str, RegisterSum]] = {}
         params, _ = cell_params(files.plant)
         self._area_m2 = np.array([math.nan if p is None else p.cathode_area_m2 for p in params])
         self._rated_A = np.array([math.nan if p is None else p.rated_current_A for p in params])
@@ -179,13 +92,16 @@ class Reviewer:
                 if rolling is None or cells_rolling is None
                 else self.line(index, rolling, cells_rolling, limits)
             )
-            lines.append(self._line_row(index, line, span, cells, now, then, cells_before, long))
+            row = self._line_row(index, line, span, cells, now, then, cells_before, long)
+            year_end = self._year_end(index, span, row.now, limits)
+            price = self._price(year_end.get("liquid_comprehensive_tariff", math.nan), self._last_day(span))
+            lines.append(row._replace(year_end=year_end, year_end_price=price))
         years = [
             LineYear(
                 row.line,
                 row.capacity_t,
                 (row.rolling or row.now).figures["liquid_ac_gross"].value,
-                row.production_months >= MIN_PRODUCTION_MONTHS and (row.rolling or row.now).level_code > 0,
+                year_level(row, limits) > 0,
             )
             for row in lines
         ]
@@ -204,32 +120,36 @@ class Reviewer:
 
     def cells(self, span: Span, limits: Limits) -> CellPeriod:
         """Figures of all cells in a period."""
-        totals = self.files.book.totals(span.start_us, span.end_us, self._as_of_us)
-        efficiency, sd = self._efficiency(span)
-        n = len(self.files.plant.cells)
-        highest_A = np.where(np.isfinite(self._rated_A), _ANY_CURRENT * self._rated_A, np.inf)
-
-        def with_rectifier(rectifier: FloatArray) -> CellPeriod:
-            return cell_period(
-                totals,
-                span.length_s,
-                efficiency,
-                sd,
-                rectifier,
-                highest_A,
-                limits,
-                configured_efficiency=self.files.configured_efficiency,
-            )
-
-        plain = with_rectifier(np.full(n, np.nan))
         ratio = np.full(len(self.files.plant.lines), np.nan)
+        plain = self._cell_period(span, span, ratio, limits)
         for index, line in enumerate(self.files.plant.lines):
             mine = self.files.book.line_index == index
-            ac = self._registers(line, span)["rectifier_ac_energy_kWh"]
-            dc_kWh = np.nansum(plain.dc_energy_kWh[mine]) + plain.startup_dc_kWh[mine].sum()
-            if ac.known_s >= 0.95 * span.length_s and ac.energy_kWh > 0.0:
-                ratio[index] = dc_kWh / ac.energy_kWh
-        return with_rectifier(ratio[self.files.book.line_index])
+            whole = self._registers(line, span)["rectifier_ac_energy_kWh"]
+            metered = self._metered(line, span)
+            ac_kWh = self._registers(line, metered)["rectifier_ac_energy_kWh"].energy_kWh
+            part = plain if metered == span else self._cell_period(metered, span, ratio, limits)
+            dc_kWh = np.nansum(part.dc_energy_kWh[mine]) + part.startup_dc_kWh[mine].sum()
+            if whole.known_s >= _VALIDITY.min_coverage * span.length_s and ac_kWh > 0.0:
+                ratio[index] = dc_kWh / ac_kWh
+        return self._cell_period(span, span, ratio, limits)
+
+    def _cell_period(self, part: Span, span: Span, ratio: FloatArray, limits: Limits) -> CellPeriod:
+        """Figures of all cells in a part of a period, at the current efficiency of the whole.
+
+        ``ratio`` (n_lines,) is DC over AC energy.
+        """
+        efficiency, sd = self._efficiency(span)
+        return cell_period(
+            self.files.book.totals(part.start_us, part.end_us, self._as_of_us),
+            part.length_s,
+            efficiency,
+            sd,
+            ratio[self.files.book.line_index],
+            np.where(np.isfinite(self._rated_A), _ANY_CURRENT * self._rated_A, np.inf),
+            limits,
+            _VALIDITY,
+            configured_efficiency=self.files.configured_efficiency,
+        )
 
     def line(self, index: int, span: Span, cells: CellPeriod, limits: Limits) -> LinePeriod:
         """Figures of one line in a period."""
@@ -246,7 +166,20 @@ class Reviewer:
             scale_sd_frac=self.accounts.scale_sd_frac,
         )
         mine = self.files.book.line_index == index
-        return line_period(cells, mine, inputs, span.length_s, limits, PROFILES[self.accounts.profile])
+        shared = self._metered(line, span)
+        metered = None
+        if shared != span:
+            nothing = np.full(len(self.files.plant.lines), np.nan)
+            part = self._cell_period(shared, span, nothing, limits)
+            metered = Metered(part, shared.length_s, *self._registers(line, shared).values())
+        profile = PROFILES[self.accounts.profile]
+        return line_period(cells, mine, inputs, span.length_s, limits, profile, _VALIDITY, metered)
+
+    def _metered(self, line: str, span: Span) -> Span:
+        """The hours of a period in which a line's registers were read together."""
+        sums = list(self._registers(line, span).values())
+        first_us, last_us = read_together(sums, span.start_us, span.end_us, _VALIDITY.min_coverage)
+        return Span(span.name, first_us, last_us)
 
     def cusum(self, limits: Limits) -> Cusum:
         """Baseline of the site's AC energy on metal over its first twelve closed months, and the savings since."""
@@ -263,9 +196,12 @@ class Reviewer:
         energy_MWh, metal_t = np.zeros(len(months)), np.zeros(len(months))
         for row, month in enumerate(months):
             cells = self.cells(month, limits)
-            for index in range(len(self.files.plant.lines)):
-                found = self.line(index, month, cells, limits).energy
-                energy_MWh[row] += found.rectifier_ac_kWh / 1000.0
+            for index, line in enumerate(self.files.plant.lines):
+                found = self.line(index, month, cells, limits)
+                gross = found.figures["liquid_ac_gross"]
+                if not gross.known:
+                    return Cusum([], f"the baseline is rejected: {line} {month.name}: {gross.refused}")
+                energy_MWh[row] += gross.value * found.liquid_t / 1000.0
                 metal_t[row] += found.liquid_t
         try:
             baseline = fit(energy_MWh[:MIN_POINTS], metal_t[:MIN_POINTS, None], ("liquid_metal_t",))
@@ -298,6 +234,8 @@ class Reviewer:
 
     def _efficiency(self, span: Span) -> tuple[FloatArray, FloatArray]:
         """Current efficiency of every cell in a period and its standard deviation, weighted with the charge."""
+        if span in self._weighted:
+            return self._weighted[span]
         n = len(self.files.plant.cells)
         metal, charge, variance = np.zeros(n), np.zeros(n), np.zeros(n)
         for month in self._months_of(span):
@@ -324,26 +262,40 @@ class Reviewer:
             charge += kAh
         known = charge > 0.0
         value = np.divide(metal, charge, out=np.full(n, np.nan), where=known)
-        return value, np.divide(np.sqrt(variance), charge, out=np.full(n, np.nan), where=known)
+        sd = np.divide(np.sqrt(variance), charge, out=np.full(n, np.nan), where=known)
+        self._weighted[span] = value, sd
+        return value, sd
 
     def _on_the_cast_house_scale(self, taps: Entries) -> Entries:
         """Taps corrected by what the cast house weighed in the same months, line by line."""
         value = taps.value.copy()
         for month, lines in self.accounts.month.items():
             for line, entered in lines.items():
-                if entered.cast_house_kg is None or line not in self.files.plant.line_index:
+                span = month_span(self.files.book.calendar, month)
+                if entered.cast_house_kg is None or line not in self.files.plant.line_index or span is None:
                     continue
-                span = spans(self.files, month)
                 mine = self.files.book.line_index[taps.cell] == self.files.plant.line_index[line]
                 mine &= (taps.time_us >= span.start_us) & (taps.time_us < span.end_us)
-                value[mine] *= scale_factor(entered.cast_house_kg, float(taps.value[mine].sum()))
+                weighed_kg = float(taps.value[mine].sum())
+                hours_us = self.files.book.hours_us
+                whole = (
+                    len(hours_us) > 0
+                    and hours_us[0] <= span.start_us
+                    and span.end_us <= hours_us[-1] + HOUR_US
+                )
+                # The cast house weighs whole months: one that was recorded in part need not agree with it.
+                if whole or abs(entered.cast_house_kg - weighed_kg) <= MAX_SCALE_FRAC * weighed_kg:
+                    value[mine] *= scale_factor(entered.cast_house_kg, weighed_kg)
         return taps._replace(value=value)
 
     def _registers(self, line: str, span: Span) -> dict[str, RegisterSum]:
-        return {
-            name: register_sum(*self.files.registers[line, name], span.start_us, span.end_us)
-            for name in ("rectifier_ac_energy_kWh", "line_dc_energy_kWh", "auxiliary_ac_energy_kWh")
-        }
+        """What each register counted; AC of the rectifiers first, which matters most, auxiliaries last."""
+        if (line, span) not in self._read:
+            self._read[line, span] = {
+                name: register_sum(*self.files.registers[line, name], span.start_us, span.end_us)
+                for name in ("rectifier_ac_energy_kWh", "line_dc_energy_kWh", "auxiliary_ac_energy_kWh")
+            }
+        return self._read[line, span]
 
     def _entered(self, line: str, span: Span) -> list[MonthAccounts]:
         return [
@@ -387,13 +339,7 @@ class Reviewer:
         else:
             bridge, refused = _bridge(_state(cells_before, mine, then), _state(cells, mine, now))
         basis = now.figures["liquid_comprehensive_tariff"]
-        day = datetime.fromtimestamp(span.end_us / 1e6 - 1.0, self._zone).date()
-        price = None
-        if basis.known:
-            try:
-                price = surcharge(basis.value, day, region=self.accounts.region)
-            except RulesError:
-                price = None
+        price = self._price(basis.value, self._last_day(span)) if basis.known else None
         year_us = self._year(span)
         months = {
             self.files.book.calendar.bounds_us("month", int(h))[0]
@@ -411,8 +357,54 @@ class Reviewer:
             bridge_refused=refused,
             production_months=len(months),
             price=price,
+            year_end={},
+            year_end_price=None,
             registers=self._registers(line, span),
         )
+
+    def _last_day(self, span: Span) -> date:
+        return datetime.fromtimestamp(span.end_us / 1e6 - 1.0, self._zone).date()
+
+    def _price(self, tariff_kwh_per_t: float, day: date) -> Surcharge | None:
+        """Stepped price of an intensity, the discount of clean electricity taken off; None where there is none."""
+        clean = self.accounts.clean
+        try:
+            return (
+                surcharge(
+                    tariff_kwh_per_t,
+                    day,
+                    region=self.accounts.region,
+                    nonhydro_pct=None if clean is None else clean_shares(clean.electricity())[1],
+                    incentive_pct=self.accounts.incentive_pct,
+                )
+                if math.isfinite(tariff_kwh_per_t)
+                else None
+            )
+        except RulesError:
+            return None
+
+    def _year_end(self, index: int, span: Span, now: LinePeriod, limits: Limits) -> dict[str, float]:
+        """Indicators of a line at the end of the calendar year, the rest of it as in the period."""
+        start_us = self._year(span)
+        local = datetime.fromtimestamp(start_us / 1e6, self._zone)
+        end_us = round(datetime(local.year + 1, 1, 1, tzinfo=self._zone).timestamp()) * 1_000_000
+        if not len(self.files.book.hours_us) or start_us < int(self.files.book.hours_us[0]):
+            return {}
+        so_far = Span("year to date", start_us, span.end_us)
+        line = now
+        if (so_far.start_us, so_far.end_us) != (span.start_us, span.end_us):
+            if so_far not in self._to_date:
+                self._to_date[so_far] = self.cells(so_far, limits)
+            line = self.line(index, so_far, self._to_date[so_far], limits)
+        rest_t = now.liquid_t / span.length_s * max(end_us - span.end_us, 0) * 1e-6
+        found: dict[str, float] = {}
+        for name in ("liquid_ac_gross", "liquid_comprehensive_tariff"):
+            past, rate = line.figures[name], now.figures[name]
+            if past.known and rate.known:
+                found[name] = year_end_forecast(
+                    past.value * line.liquid_t, line.liquid_t, rate.value * rest_t, rest_t
+                )
+        return found
 
     def _year(self, span: Span) -> int:
         local = datetime.fromtimestamp(span.end_us / 1e6 - 86400.0, self._zone)
@@ -472,12 +464,11 @@ def _state(cells: CellPeriod, mine: NDArray[np.bool_], line: LinePeriod) -> Stat
     """What a line's AC intensity is made of; the busbars' share is what the meter has beyond the cells."""
     charge_kAh = float(np.nansum(cells.charge_kAh[mine]))
     cells_V = float(np.nansum(cells.dc_energy_kWh[mine])) / charge_kAh if charge_kAh else math.nan
-    busbar_V = line.busbar_kWh / charge_kAh if charge_kAh else math.nan
     efficiency, eta = (line.figures[k].value for k in ("current_efficiency", "rectifier_efficiency"))
-    values = (cells_V, busbar_V, efficiency, eta)
+    values = (cells_V, line.busbar_V, efficiency, eta)
     if not all(map(math.isfinite, values)):
         return None
-    return State({"cells": cells_V, "busbars": busbar_V}, efficiency, eta)
+    return State({"cells": cells_V, "busbars": line.busbar_V}, efficiency, eta)
 
 
 def _bridge(before: State | None, after: State | None) -> tuple[dict[str, float], str]:

@@ -1,36 +1,29 @@
 """Writes the energy review: one HTML page, CSV tables, and a workbook where XlsxWriter is installed."""
 
 import csv
-import math
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from edge.accounts import load_accounts
 from edge.config import Config
 from edge.exits import OK
 from edge.ledger_files import LedgerFiles, read_ledger
-from edge.review import Review, Reviewer
-from edge.review_events import changes, effects
+from edge.review import Reviewer
+from edge.review_effects import effects
+from edge.review_events import changes
 from edge.review_page import page
+from edge.review_rows import Review
+from edge.review_sheets import Sheet, Value, number
 from edge.review_spans import spans
 from edge.review_targets import target_standings
 from edge.review_texts import INDICATORS
+from edge.review_twin import twin_review
+from edge.review_twin_sheets import twin_sheets
 from streams.plant_file import load_plant
 from twin.energy import Calendar
 from twin.targets import Standing
-
-_Value = str | float | int | None
-
-
-class Sheet(NamedTuple):
-    """One table: name, header, and rows of texts and numbers; None for nothing."""
-
-    name: str
-    head: tuple[str, ...]
-    rows: list[tuple[_Value, ...]]
 
 
 def report(
@@ -41,6 +34,7 @@ def report(
     period: str | None,
     accounts: Path | None,
     as_of_us: int | None,
+    advised: int,
     say: Callable[[str], None],
 ) -> int:
     """Write the review of a replayed folder.
@@ -59,6 +53,8 @@ def report(
         What the plant enters; default ``accounts.toml`` in the folder.
     as_of_us
         Only what was known by then; None for all.
+    advised
+        How many of the dearest cells get the twin's advice.
     say
         Gets lines for people.
 
@@ -75,13 +71,14 @@ def report(
     files = _read(folder, config)
     entered = load_accounts(accounts if accounts is not None else folder / "accounts.toml")
     review = Reviewer(files, entered, as_of_us).review(spans(files, period))
-    counted, changed = effects(folder, files, review.span), changes(files, review.span)
-    standings = target_standings(review, changed)
+    counted, changed = effects(folder, review), changes(files, review.span)
+    twin = twin_review(folder, review, counted, changed, advised)
+    standings = target_standings(review, changed, counted)
     out.mkdir(parents=True, exist_ok=True)
     (out / "review.html").write_text(
-        page(review, standings, counted, changed, config.language), encoding="utf-8"
+        page(review, standings, counted, changed, twin, config.language), encoding="utf-8"
     )
-    tables = sheets(review, standings)
+    tables = [*sheets(review, standings), *twin_sheets(review, counted, twin)]
     for sheet in tables:
         _write_csv(out / f"review_{sheet.name}.csv", sheet)
     if find_spec("xlsxwriter") is not None:
@@ -105,7 +102,7 @@ def _read(folder: Path, config: Config) -> LedgerFiles:
 
 def sheets(review: Review, standings: Sequence[Standing]) -> list[Sheet]:
     """Tables of lines, cells and targets with every figure at full precision."""
-    lines: list[tuple[_Value, ...]] = []
+    lines: list[tuple[Value, ...]] = []
     for row in review.lines:
         for name in INDICATORS:
             f = row.now.figures[name]
@@ -114,17 +111,17 @@ def sheets(review: Review, standings: Sequence[Standing]) -> list[Sheet]:
                     review.span.name,
                     row.line,
                     name,
-                    _number(f.value),
+                    number(f.value),
                     f.unit,
-                    _number(f.uncertainty),
-                    _number(f.coverage),
+                    number(f.uncertainty),
+                    number(f.coverage),
                     row.now.level_code if name == "liquid_ac_gross" else None,
                     f.method,
                     f.refused,
                 )
             )
     c, over = review.cells, {row.cell: row for row in review.rows}
-    cells: list[tuple[_Value, ...]] = []
+    cells: list[tuple[Value, ...]] = []
     for i, cell in enumerate(review.files.plant.cells):
         own = over.get(i)
         cells.append(
@@ -133,19 +130,19 @@ def sheets(review: Review, standings: Sequence[Standing]) -> list[Sheet]:
                 cell.line,
                 cell.id,
                 *(
-                    _number(float(part[i]))
+                    number(float(part[i]))
                     for part in (
                         *(c.dc_energy_kWh, c.metal_t, c.voltage_V, c.current_efficiency, c.efficiency_sd),
                         *(c.dc_kwh_per_t, c.dc_sd, c.ac_kwh_per_t, c.ac_sd, c.coverage, c.estimated_frac),
                     )
                 ),
                 int(c.level_code[i]),
-                _number(own.over_median_kwh_per_t) if own else None,
-                _number(own.over_median_kWh) if own else None,
+                number(own.over_median_kwh_per_t) if own else None,
+                number(own.over_median_kWh) if own else None,
                 c.reasons[i],
             )
         )
-    targets: list[tuple[_Value, ...]] = [
+    targets: list[tuple[Value, ...]] = [
         (
             s.target.id,
             s.target.title_en,
@@ -154,10 +151,10 @@ def sheets(review: Review, standings: Sequence[Standing]) -> list[Sheet]:
             None if s.target.value is None else float(s.target.value),
             s.target.unit,
             None if s.target.by is None else s.target.by.isoformat(),
-            _number(s.figure.value),
+            number(s.figure.value),
             None if s.met is None else int(s.met),
-            _number(s.distance),
-            _number(s.forecast),
+            number(s.distance),
+            number(s.forecast),
             "yes" if s.target.verified else "no",
             s.figure.refused,
         )
@@ -204,10 +201,6 @@ def sheets(review: Review, standings: Sequence[Standing]) -> list[Sheet]:
             targets,
         ),
     ]
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _write_csv(path: Path, sheet: Sheet) -> None:

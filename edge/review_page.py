@@ -6,20 +6,20 @@ from html import escape
 from zoneinfo import ZoneInfo
 
 from edge import review_svg as svg
-from edge.review import Review
-from edge.review_events import Changes, Effects
+from edge.review_advice import actions_section
+from edge.review_carbon import carbon_section
+from edge.review_effects import Effects
+from edge.review_events import Changes
 from edge.review_html import amber, both, figure_text, gap_text, heading, level_text, table
-from edge.review_sections import (
-    actions_section,
-    carbon_section,
-    cells_section,
-    lines_section,
-    quality_section,
-)
+from edge.review_rows import LineRow, Review
+from edge.review_sections import cells_section, lines_section, quality_section
 from edge.review_targets import day_of
 from edge.review_texts import BRIDGE, INDICATORS, in_chinese
+from edge.review_twin import TwinReview
+from twin.cell_voltage import efficiency_for, voltage_for
 from twin.rulebook import load, unverified
 from twin.targets import Standing
+from twin.tariff import cost_cny
 
 _STYLE = """
 body{font:15px/1.5 system-ui,"Noto Sans CJK SC","Microsoft YaHei","WenQuanYi Micro Hei",sans-serif;color:#1c1c1c;
@@ -28,6 +28,7 @@ h1{font-size:1.5rem;margin:.2rem 0}h2{font-size:1.15rem;margin:2.2rem 0 .5rem;bo
 table{border-collapse:collapse;width:100%;background:#fff;margin:.4rem 0 1rem}
 th,td{padding:.28rem .55rem;border-bottom:1px solid #ddd;text-align:left;vertical-align:top}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+td.n span,th.n span{white-space:normal}td.n .amber{white-space:nowrap}
 .over{color:#a3001b}.good{color:#00602b}.amber{background:#ffe7b3;padding:0 .3rem;border-radius:.2rem}
 .note,.refused{color:#666}.refused{font-style:italic}small{color:#666}
 td:first-child,td.id{white-space:nowrap}.wide{font-size:13px}.wide td,.wide th{padding:.22rem .35rem}
@@ -47,6 +48,7 @@ def page(
     standings: Sequence[Standing],
     effects: Effects,
     changes: dict[str, Changes],
+    twin: TwinReview,
     language: str = "zh",
 ) -> str:
     """Write the review.
@@ -59,6 +61,8 @@ def page(
         Against the targets.
     effects, changes
         Anode effects and anode changes.
+    twin
+        The twin's part.
     language
         ``zh`` or ``en``, shown at first; the page switches without a script.
     """
@@ -80,9 +84,9 @@ def page(
         *_bridge(review),
         *_cusum(review),
         *lines_section(review, standings),
-        *cells_section(review, effects),
-        *carbon_section(review, effects, changes),
-        *actions_section(review),
+        *cells_section(review, effects, twin),
+        *carbon_section(review, effects, changes, twin),
+        *actions_section(review, twin),
         *quality_section(review),
         *_method(review),
         *_sign_off(),
@@ -121,6 +125,7 @@ def _status(review: Review) -> list[str]:
             )
         parts.append(table(head, rows))
         parts.append(f"<p>{_price(review, row.line)}</p>")
+        parts.append(_needed(review, row))
         levels: list[svg.Level] = []
         if figures["liquid_ac_net"].known and figures["liquid_dc"].known:
             # What AC levels mean in DC at the line's own rectifiers and busbars.
@@ -144,19 +149,45 @@ def _price(review: Review, line: str) -> str:
         why = basis.refused or "no tariff in force"
         return f"<span class='refused'>{both('阶梯电价：' + in_chinese(why), 'Stepped price: ' + why)}</span>"
     p = row.price
-    energy_kWh = basis.value * row.now.energy.liquid_t
-    cost = float(p.cny_per_kWh) * energy_kWh
+    cost = float(cost_cny(p.discounted_cny_per_kWh, basis.value * row.now.liquid_t))
     zh = (
         f"阶梯电价：门槛 {p.threshold_kwh_per_t} kWh/t，第 {p.steps} 档，"
-        f"加价 {p.cny_per_kWh} 元/kWh，本期 {cost:,.0f} 元；"
+        f"加价 {p.discounted_cny_per_kWh} 元/kWh，本期 {cost:,.0f} 元；"
         f"降一档还需 {float(p.to_next_step_kwh_per_t):,.1f} kWh/t，距升档 {float(p.to_more_kwh_per_t):,.1f} kWh/t"
     )
     en = (
-        f"Stepped price: threshold {p.threshold_kwh_per_t} kWh/t, step {p.steps}, surcharge {p.cny_per_kWh} CNY/kWh, "
-        f"{cost:,.0f} CNY in this period; {float(p.to_next_step_kwh_per_t):,.1f} kWh/t to one step less, "
+        f"Stepped price: threshold {p.threshold_kwh_per_t} kWh/t, step {p.steps}, surcharge "
+        f"{p.discounted_cny_per_kWh} CNY/kWh, {cost:,.0f} CNY in this period; "
+        f"{float(p.to_next_step_kwh_per_t):,.1f} kWh/t to one step less, "
         f"{float(p.to_more_kwh_per_t):,.1f} kWh/t until it costs more"
     )
+    if row.year_end_price is not None:
+        end, value = row.year_end_price, row.year_end["liquid_comprehensive_tariff"]
+        zh += f"；年末预测 {value:,.0f} kWh/t，第 {end.steps} 档，{end.discounted_cny_per_kWh} 元/kWh"
+        en += f"; year end by forecast {value:,.0f} kWh/t, step {end.steps}, {end.discounted_cny_per_kWh} CNY/kWh"
     return both(zh, en) + amber(unverified(p.rows))
+
+
+def _needed(review: Review, row: LineRow) -> str:
+    """What voltage or what current efficiency would meet the benchmark, the other staying as it is."""
+    figures = row.now.figures
+    dc, net, efficiency = (figures[k] for k in ("liquid_dc", "liquid_ac_net", "current_efficiency"))
+    if not (dc.known and net.known and efficiency.known):
+        return ""
+    # Rectifiers and busbars stay as they are: the level in DC.
+    level = review.limits.benchmark_kwh_per_t * dc.value / net.value
+    volt = voltage_for(level, efficiency.value)
+    now_V = voltage_for(dc.value, efficiency.value)
+    share = efficiency_for(level, now_V)
+    zh = (
+        f"达标杆需槽均电压 {volt:.3f} V（现 {now_V:.3f} V），"
+        f"或电流效率 {100 * share:.2f} %（现 {100 * efficiency.value:.2f} %）"
+    )
+    en = (
+        f"The benchmark needs a mean voltage of {volt:.3f} V (now {now_V:.3f} V), or a current efficiency of "
+        f"{100 * share:.2f} % (now {100 * efficiency.value:.2f} %)"
+    )
+    return f"<p>{both(zh, en)}</p>"
 
 
 def _bridge(review: Review) -> list[str]:
@@ -167,7 +198,7 @@ def _bridge(review: Review) -> list[str]:
                 f"<p class='refused'>{escape(row.line)}: {both(in_chinese(row.bridge_refused), row.bridge_refused)}</p>"
             )
             continue
-        metal_t = row.now.energy.liquid_t
+        metal_t = row.now.liquid_t
         price = review.accounts.price_cny_per_kWh
         rows = [
             [
@@ -226,8 +257,9 @@ def _method(review: Review) -> list[str]:
             "AC energy of a cell: the line's, shared by DC energy; rectifier and busbar losses included.",
         ),
         (
-            "全氟化碳采用碳市场缺省值（无效应分钟数）。",
-            "Perfluorocarbons by the carbon market's default: no anode-effect minutes.",
+            f"全氟化碳计入直接排放的口径：{review.accounts.pfc_profiles[0]}；无效应分钟数时用其缺省值。",
+            f"Perfluorocarbons in direct emissions by {review.accounts.pfc_profiles[0]}, by its default where "
+            "anode-effect minutes are not known.",
         ),
     ]
     rows: list[list[str]] = []

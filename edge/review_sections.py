@@ -1,4 +1,4 @@
-"""Sections 4 to 8 of the energy review's page: lines and targets, cells, carbon, actions, data quality."""
+"""Sections 4, 5 and 8 of the energy review's page: lines and targets, cells, data quality."""
 
 import math
 from collections.abc import Sequence
@@ -9,14 +9,16 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from edge import review_svg as svg
-from edge.review import Review
-from edge.review_events import Changes, Effects
+from edge.review_effects import Effects
 from edge.review_html import amber, both, figure_text, heading, level_text, table
-from edge.review_targets import carbon
-from edge.review_texts import in_chinese
+from edge.review_rows import Review, year_level
+from edge.review_texts import PARTS_TEXTS, in_chinese
+from edge.review_twin import TwinReview
+from twin.cell_voltage import PARTS
 from twin.targets import Standing, contradictions
 
 _WORST = 10
+_SIGNS = {"le": "&le;", "lt": "&lt;", "ge": "&ge;", "gt": "&gt;", "eq": "=", "about": "&asymp;"}
 
 
 def lines_section(review: Review, standings: Sequence[Standing]) -> list[str]:
@@ -37,10 +39,10 @@ def lines_section(review: Review, standings: Sequence[Standing]) -> list[str]:
             f"{row.n_cells}",
             f"{row.capacity_t:,.0f}"
             + ("" if row.capacity_entered else f" <small>{both('估算', 'estimated')}</small>"),
-            f"{row.now.energy.liquid_t:,.1f}",
+            f"{row.now.liquid_t:,.1f}",
             figure_text(row.now.figures["liquid_ac_gross"]),
             figure_text(row.rolling.figures["liquid_ac_gross"]) if row.rolling else "&ndash;",
-            level_text((row.rolling or row.now).level_code),
+            level_text(year_level(row, review.limits)),
         ]
         for row in review.lines
     ]
@@ -67,17 +69,18 @@ def lines_section(review: Review, standings: Sequence[Standing]) -> list[str]:
     parts.append(table(head, [_standing(x) for x in standings], numeric=2, kind="targets"))
     groups = contradictions([x.target for x in standings])
     for group in groups:
-        listed = "; ".join(f"{t.id} {t.comparison} {t.value} {t.unit} ({t.by or '-'})" for t in group)
+        listed = "; ".join(
+            f"{escape(t.id)} {_SIGNS[t.comparison]} {t.value} {escape(t.unit)} ({t.by or '-'})" for t in group
+        )
         parts.append(
-            f"<p class='note'>{both('文件之间不一致，并列：', 'Documents differ, side by side: ')}{escape(listed)}</p>"
+            f"<p class='note'>{both('文件之间不一致，并列：', 'Documents differ, side by side: ')}{listed}</p>"
         )
     return parts
 
 
 def _standing(x: Standing) -> list[str]:
     t = x.target
-    sign = {"le": "&le;", "lt": "&lt;", "ge": "&ge;", "gt": "&gt;", "eq": "=", "about": "&asymp;"}
-    asked = "&ndash;" if t.value is None else f"{sign[t.comparison]} {t.value} {escape(t.unit)}"
+    asked = "&ndash;" if t.value is None else f"{_SIGNS[t.comparison]} {t.value} {escape(t.unit)}"
     mark = "" if t.verified else amber([f"{t.document}: {t.confidence}"])
     by = f" <small>{t.by}</small>" if t.by else ""
     met = (
@@ -95,8 +98,8 @@ def _standing(x: Standing) -> list[str]:
     ]
 
 
-def cells_section(review: Review, effects: Effects) -> list[str]:
-    """All cells as points with error bars; the dearest and the best against the median cell."""
+def cells_section(review: Review, effects: Effects, twin: TwinReview) -> list[str]:
+    """All cells as points with error bars; the dearest and the best against the median cell, and why."""
     parts = [heading(5, "单槽", "Cells")]
     c, plant = review.cells, review.files.plant
     benchmark, baseline = review.limits.benchmark_kwh_per_t, review.limits.baseline_kwh_per_t
@@ -147,12 +150,12 @@ def cells_section(review: Review, effects: Effects) -> list[str]:
                 f"{c.ac_kwh_per_t[i]:,.0f}" if math.isfinite(c.ac_kwh_per_t[i]) else "&ndash;",
                 f"{c.voltage_V[i]:.3f}",
                 f"{100 * c.current_efficiency[i]:.2f} %",
-                f"{r.over_median_kwh_per_t:+,.0f}",
-                f"{r.by_voltage:+,.0f}",
-                f"{r.by_efficiency:+,.0f}",
-                f"{r.over_median_kWh:+,.0f}",
-                f"{r.over_median_cny:+,.0f}" if math.isfinite(r.over_median_cny) else "&ndash;",
-                f"{effects.by_cell.get(plant.cells[i].id, 0)}",
+                _signed(r.over_median_kwh_per_t),
+                _signed(r.by_voltage),
+                _signed(r.by_efficiency),
+                _signed(r.over_median_kWh),
+                _signed(r.over_median_cny) if math.isfinite(r.over_median_cny) else "&ndash;",
+                f"{effects.count_by_cell[i]:.0f}" if math.isfinite(effects.count_by_cell[i]) else "&ndash;",
                 level_text(int(c.level_code[i])),
             ]
         )
@@ -163,116 +166,43 @@ def cells_section(review: Review, effects: Effects) -> list[str]:
         "with 6 V when the class is decided."
     )
     parts.append(f"<p class='note'>{both(zh, en)}</p>")
-    return parts
+    return [*parts, *_voltages(review, twin, [r.cell for r in shown])]
 
 
-def carbon_section(review: Review, effects: Effects, changes: dict[str, Changes]) -> list[str]:
-    """Anode effects, anode changes, heat loss, and carbon by the defaults of the market."""
-    parts = [heading(6, "阳极效应、换极、碳与余热", "Anode effects, anode changes, carbon and heat")]
-    head = [
-        both("系列", "line"),
-        both("阳极效应报警", "anode-effect alarms"),
-        both("换极（可评价）", "anode changes (judged)"),
-        both("换极后6h电压升高 mV 中位/P90", "voltage rise in 6 h, mV, median/P90"),
-        both("24h 额外电量 kWh 中位/P90", "extra energy in 24 h, kWh, median/P90"),
-        both("平均散热 kW/槽", "heat loss kW a cell, mean"),
-    ]
+def _signed(value: float) -> str:
+    """A whole number with its sign, rounded before it is printed, so that nothing is "-0"."""
+    return f"{round(value):+,d}"
+
+
+def _voltages(review: Review, twin: TwinReview, cells: Sequence[int]) -> list[str]:
+    """Voltage of cells by part, and what each part makes of the distance from the median cell."""
+    known = [i for i in cells if math.isfinite(twin.parts_V[i, 0])]
+    if not known:
+        why = "the twin recorded no state of these cells in this period"
+        text = both("电压分解：不予给出：" + in_chinese(why), "Voltage by part refused: " + why)
+        return [f"<p class='refused'>{text}</p>"]
+    head = [both("电压分解 mV", "voltage by part, mV"), *(both(*PARTS_TEXTS[name]) for name in PARTS)]
     rows: list[list[str]] = []
-    for index, row in enumerate(review.lines):
-        ch = changes[row.line]
-        heat = review.files.heat_loss_kW[review.files.book.line_index == index]
-        known = heat[np.isfinite(heat)]
+    for i in known:
+        over = twin.over_kwh_per_t[i]
         rows.append(
             [
-                escape(row.line),
-                f"{effects.by_line.get(row.line, 0)}",
-                f"{ch.logged} ({ch.judged})",
-                f"{1000 * ch.voltage_rise_V[0]:.0f} / {1000 * ch.voltage_rise_V[1]:.0f}"
-                if ch.judged
-                else "&ndash;",
-                f"{ch.extra_kWh[0]:,.0f} / {ch.extra_kWh[1]:,.0f}" if ch.judged else "&ndash;",
-                f"{known.mean():,.0f}" if len(known) else "&ndash;",
+                escape(review.files.plant.cells[i].id),
+                *(
+                    f"{1000 * volt:,.0f}" + (f" <small>{_signed(by)}</small>" if math.isfinite(by) else "")
+                    for volt, by in zip(twin.parts_V[i].tolist(), over.tolist(), strict=True)
+                ),
             ]
         )
-    parts.append(table(head, rows))
-    names = {
-        "anode_co2": ("阳极 CO2", "anode CO2"),
-        "pfc_co2e": ("全氟化碳", "perfluorocarbons"),
-        "direct_co2e": ("直接排放合计", "direct emissions"),
-    }
-    found = carbon(review)
-    parts.append(
-        table(
-            [both("碳", "carbon"), "t CO2e/t", both("方法", "method")],
-            [
-                [both(*names[key]), figure_text(f, 3), f"<small>{escape(f.method)}</small>"]
-                for key, f in found.items()
-            ],
-        )
+    zh = (
+        "小字：相对系列中位槽的直流电耗 kWh/t（LMDI）。按孪生体期内平均状态的 Haupin 电压链；"
+        "极距与导体压降仅凭电压不可区分。"
     )
-    return parts
-
-
-def actions_section(review: Review) -> list[str]:
-    """What the plant entered, and leads from the dearest cells."""
-    parts = [heading(7, "措施", "Actions")]
-    head = [
-        both("措施", "action"),
-        both("负责人", "owner"),
-        both("期限", "due"),
-        both("预期 kWh/t", "expected kWh/t"),
-        both("核实 kWh/t", "verified kWh/t"),
-    ]
-    rows = [
-        [
-            escape(a.what),
-            escape(a.owner),
-            escape(a.due),
-            _or_dash(a.expected_kwh_per_t),
-            _or_dash(a.verified_kwh_per_t),
-        ]
-        for a in review.accounts.action
-    ]
-    parts.append(
-        table(head, rows, numeric=3)
-        if rows
-        else f"<p class='refused'>{both('accounts.toml 中未登记措施', 'no action is entered in accounts.toml')}</p>"
+    en = (
+        "Small: kWh/t DC over the line's median cell (LMDI). Haupin's chain at the twin's mean state of the period; "
+        "distance and conductors cannot be told apart by voltage."
     )
-    plant = review.files.plant
-    hints: list[list[str]] = []
-    for r in review.rows[:_WORST]:
-        if not r.over_median_kWh > 0.0:
-            break
-        by_V = r.by_voltage >= r.by_efficiency
-        volt_mV = 1000.0 * (
-            float(review.cells.voltage_V[r.cell]) - float(np.nanmedian(review.cells.voltage_V))
-        )
-        zh = (
-            f"电压比中位槽高 {volt_mV:.0f} mV，检查极距与各段压降"
-            if by_V
-            else "电流效率低于中位槽，检查铝液波动、过热度与阳极"
-        )
-        en = (
-            f"voltage {volt_mV:.0f} mV over the median cell: look at distance and drops"
-            if by_V
-            else "current efficiency below the median cell: look at metal waves, superheat, anodes"
-        )
-        hints.append(
-            [escape(plant.cells[r.cell].id), both(zh, en), f"{max(r.by_voltage, r.by_efficiency):,.0f}"]
-        )
-    if hints:
-        parts.append(
-            table(
-                [both("槽", "cell"), both("线索（由人决定）", "lead, for a person to decide"), "kWh/t DC"],
-                hints,
-                numeric=2,
-            )
-        )
-    return parts
-
-
-def _or_dash(value: float | None) -> str:
-    return "&ndash;" if value is None else f"{value:,.1f}"
+    return [table(head, rows, kind="wide"), f"<p class='note'>{both(zh, en)}</p>"]
 
 
 def quality_section(review: Review) -> list[str]:
@@ -298,6 +228,18 @@ def quality_section(review: Review) -> list[str]:
                     f"{r.estimated_kWh:,.0f}",
                     f"{r.resets}",
                     f"{r.longest_gap_s / 3600.0:.2f}",
+                ]
+            )
+        if row.now.metered_s < review.span.length_s:
+            pct = 100.0 * row.now.metered_s / review.span.length_s
+            rows.append(
+                [
+                    f"{escape(row.line)} {both('表计共同时段', 'hours that count')}",
+                    "",
+                    f"{pct:.1f}",
+                    "",
+                    "",
+                    "",
                 ]
             )
         residual = 100.0 * row.now.busbar_kWh / row.now.energy.line_dc_kWh

@@ -1,9 +1,11 @@
 """Which period an energy review covers."""
 
-from datetime import UTC, date, datetime, tzinfo
+import re
+from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
 from edge.ledger_files import LedgerFiles
+from twin.energy import Calendar
 
 
 class Span(NamedTuple):
@@ -19,13 +21,19 @@ class Span(NamedTuple):
         return (self.end_us - self.start_us) * 1e-6
 
 
+class UnknownPeriodError(ValueError):
+    """A period that nobody can review; the message says what to write."""
+
+
 def spans(files: LedgerFiles, wanted: str | None) -> Span:
     """Choose the period: ``2026-01``, ``2026``, ``all``; by default the last complete month, else all that there is.
 
     Raises
     ------
-    ValueError
+    UnknownPeriodError
         The text is none of these, or nothing was recorded then.
+    ValueError
+        Nothing was recorded at all.
     """
     hours = files.book.hours_us
     if not len(hours):
@@ -39,25 +47,34 @@ def spans(files: LedgerFiles, wanted: str | None) -> Span:
         if wanted is None and start_us >= first_us and end_us <= last_us:
             return Span(month_name(start_us, calendar.zone), start_us, end_us)
         return Span("all", first_us, last_us)
-    parts = str(wanted).split("-")
-    try:
-        numbers = [int(part) for part in parts]
-        if len(numbers) > 2:
-            raise ValueError(wanted)
-        day = date(numbers[0], numbers[1] if len(numbers) == 2 else 1, 15)
-    except (ValueError, IndexError) as error:
-        raise ValueError(f"--period {wanted}: write a month 2026-01, a year 2026, or all") from error
-    noon_us = round(datetime(day.year, day.month, 15, 12, tzinfo=UTC).timestamp()) * 1_000_000
-    start_us, end_us = calendar.bounds_us("month", noon_us)
-    if len(numbers) == 1:
-        for _ in range(11):
-            end_us = calendar.bounds_us("month", end_us)[1]
-    if end_us <= first_us or start_us >= last_us:
-        raise ValueError(f"--period {wanted}: nothing was recorded then")
-    return Span(str(wanted), start_us, end_us)
+    year = re.fullmatch(r"\d{4}", str(wanted)) is not None
+    span = month_span(calendar, f"{wanted}-01" if year else str(wanted))
+    if span is None:
+        raise UnknownPeriodError(f"--period {wanted}: write a month 2026-01, a year 2026, or all")
+    end_us = span.end_us
+    for _ in range(11 if year else 0):
+        end_us = calendar.bounds_us("month", end_us)[1]
+    if end_us <= first_us or span.start_us >= last_us:
+        raise UnknownPeriodError(f"--period {wanted}: nothing was recorded then")
+    return Span(str(wanted), span.start_us, end_us)
+
+
+def month_span(calendar: Calendar, name: str) -> Span | None:
+    """A plant month by its name such as ``2026-01``, the one that holds the 15th of it; None for no month."""
+    found = re.fullmatch(r"(\d{4})-(\d{2})", name)
+    if found is None or not 1 <= int(found[2]) <= 12 or not 1971 <= int(found[1]) <= 2200:
+        return None
+    return Span(name, *calendar.bounds_us("month", _middle_us(int(found[1]), int(found[2]))))
 
 
 def month_name(start_us: int, zone: tzinfo) -> str:
-    """Name of the plant month that begins then."""
-    local = datetime.fromtimestamp(start_us / 1e6 + 86400.0, zone)
-    return f"{local:%Y-%m}"
+    """Name of the plant month that begins then: that of the calendar month whose 15th it holds."""
+    local = datetime.fromtimestamp(start_us / 1e6, zone)
+    year, month = local.year, local.month
+    if _middle_us(year, month) < start_us:
+        year, month = (year, month + 1) if month < 12 else (year + 1, 1)
+    return f"{year}-{month:02d}"
+
+
+def _middle_us(year: int, month: int) -> int:
+    return round(datetime(year, month, 15, 12, tzinfo=UTC).timestamp()) * 1_000_000

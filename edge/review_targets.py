@@ -5,12 +5,20 @@ from datetime import UTC, date, datetime
 
 import numpy as np
 
-from edge.review import LineRow, Review
+from edge.review_effects import Effects
 from edge.review_events import Changes
-from twin.carbon import clean_shares, market_default
+from edge.review_rows import LineRow, Review
+from twin.carbon import (
+    Footprint,
+    clean_shares,
+    direct_co2e,
+    electricity_co2,
+    market_default,
+    mixed_electricity_co2,
+)
 from twin.cell_voltage import energy_utilisation
 from twin.figures import Figure, ratio_of_sums, refusal
-from twin.rulebook import unverified
+from twin.rulebook import RulesError, load, unverified
 from twin.targets import Standing, standings
 
 _LARGE_A, _SMALL_A = 500_000.0, 200_000.0
@@ -21,17 +29,105 @@ def day_of(review: Review) -> date:
     return datetime.fromtimestamp(review.span.end_us / 1e6 - 1.0, UTC).date()
 
 
-def carbon(review: Review) -> dict[str, Figure]:
-    """Anode carbon dioxide and perfluorocarbons [t CO2e/t] by the defaults of the carbon market."""
+def carbon(review: Review, effects: Effects) -> dict[str, Figure]:
+    """Carbon of a tonne by part [t CO2e/t]: anodes, perfluorocarbons, electricity, and the product's outline.
+
+    Parameters
+    ----------
+    review
+        Figures of the period; of several lines the perfluorocarbons count by their metal.
+    effects
+        Gives the perfluorocarbons.
+
+    Notes
+    -----
+    Energy reference 6.1 to 6.6. The outline is no footprint while a supplier's part is missing; it counts all
+    electricity at the life-cycle factor, the clean share of `accounts.toml` left out.
+    """
     found = market_default(day_of(review))
-    mark = tuple(unverified(found.rows))
+    anode = Figure(
+        found.anode,
+        "t/t",
+        method="CETS-AG-04.01 default anode",
+        unverified=tuple(unverified(found.rows)),
+    )
+    parts = [(effects.lines[row.line].counted, row.now.liquid_t) for row in review.lines]
+    pfc = parts[0][0]
+    if len(parts) > 1 and all(figure.known and metal > 0.0 for figure, metal in parts):
+        pfc = pfc._replace(value=ratio_of_sums([(f.value * t, t) for f, t in parts]), uncertainty=math.nan)
+    elif len(parts) > 1:
+        pfc = next((f for f, _ in parts if not f.known), refusal("t/t", "no cell was in normal operation"))
+    if not pfc.known:
+        direct = refusal("t/t", pfc.refused)
+    else:
+        marks = tuple(dict.fromkeys((*anode.unverified, *pfc.unverified)))
+        value = direct_co2e(anode.value, pfc.value, 1.0)[0]
+        direct = Figure(value, "t/t", method="sum of the two", unverified=marks)
+    grid, footprint = _electricity(review)
+    outline = Footprint(
+        anode.value,
+        pfc.value,
+        footprint.value,
+        math.nan if review.accounts.upstream_t_per_t is None else review.accounts.upstream_t_per_t,
+    )
+    product = (
+        Figure(
+            outline.total,
+            "t/t",
+            method="anode, perfluorocarbons, electricity, upstream as entered",
+            unverified=tuple(dict.fromkeys((*anode.unverified, *pfc.unverified, *footprint.unverified))),
+        )
+        if math.isfinite(outline.total)
+        else refusal(
+            "t/t",
+            footprint.refused
+            or pfc.refused
+            or f"enter upstream_t_per_t in accounts.toml; the parts known are {outline.known:.3f} t/t",
+        )
+    )
     return {
-        "anode_co2": Figure(found.anode, "t/t", method="CETS-AG-04.01 default anode", unverified=mark),
-        "pfc_co2e": Figure(
-            found.pfc, "t/t", method="CETS-AG-04.01 default, no anode-effect minutes", unverified=mark
-        ),
-        "direct_co2e": Figure(found.anode + found.pfc, "t/t", method="sum of the two", unverified=mark),
+        "anode_co2": anode,
+        "pfc_co2e": pfc,
+        "direct_co2e": direct,
+        "electricity_co2": grid,
+        "footprint_electricity": footprint,
+        "footprint": product,
     }
+
+
+def _electricity(review: Review) -> tuple[Figure, Figure]:
+    """Carbon dioxide of the electricity [t/t] by the grid's factor, its clean share taken off, and by life cycle."""
+    used = over_lines(review, "liquid_comprehensive")
+    if not used.known:
+        return refusal("t/t", used.refused), refusal("t/t", used.refused)
+    factors, day, region = load("emission_factors"), day_of(review), review.accounts.electricity_region
+    try:
+        row = (
+            factors.at("electricity_national", day)
+            if region is None
+            else factors.at("electricity_region", day, region)
+        )
+        life = factors.at("electricity_footprint", day)
+    except RulesError as error:
+        return refusal("t/t", str(error)), refusal("t/t", str(error))
+    clean_pct = 0.0
+    if review.accounts.clean is not None:
+        clean_pct = clean_shares(review.accounts.clean.electricity())[0]
+    mwh = used.value / 1000.0
+    return (
+        Figure(
+            mixed_electricity_co2(mwh, 0.01 * clean_pct, float(row.value)),
+            "t/t",
+            method=f"{row.value} {row.unit}, {row.source}; clean share {clean_pct:.1f} %",
+            unverified=tuple(unverified([row])),
+        ),
+        Figure(
+            electricity_co2(mwh, float(life.value)),
+            "t/t",
+            method=f"{life.value} {life.unit}, {life.source}",
+            unverified=tuple(unverified([life])),
+        ),
+    )
 
 
 def metrics(review: Review, changes: dict[str, Changes]) -> dict[str, Figure]:
@@ -44,7 +140,7 @@ def metrics(review: Review, changes: dict[str, Changes]) -> dict[str, Figure]:
         ("below_baseline_share", shares.below_baseline),
     ):
         found[name] = refusal("%", why) if shares.not_assessed else Figure(value, "%", method="by capacity")
-    found["liquid_ac"] = _over_lines(review, "liquid_ac_gross")
+    found["liquid_ac"] = over_lines(review, "liquid_ac_gross")
     replaced = [row for row in review.lines if _is_replacement(review, row)]
     found["replacement_liquid_ac"] = (
         max((row.now.figures["liquid_ac_gross"] for row in replaced), key=lambda f: f.value)
@@ -68,9 +164,9 @@ def metrics(review: Review, changes: dict[str, Changes]) -> dict[str, Figure]:
     found |= _of_cells(review)
     price = [row.price for row in review.lines if row.price is not None]
     if len(price) == len(review.lines) and price:
-        dearest = max(price, key=lambda p: p.cny_per_kWh)
+        dearest = max(price, key=lambda p: p.discounted_cny_per_kWh)
         found["tariff_surcharge"] = Figure(
-            float(dearest.cny_per_kWh),
+            float(dearest.discounted_cny_per_kWh),
             "CNY/kWh",
             method="dearest line",
             unverified=tuple(unverified(dearest.rows)),
@@ -93,13 +189,13 @@ def _is_replacement(review: Review, row: LineRow) -> bool:
     return entered is not None and entered.is_replacement_project
 
 
-def _over_lines(review: Review, name: str) -> Figure:
+def over_lines(review: Review, name: str) -> Figure:
     """One indicator of the whole site; refused where one line's is."""
     figures = [row.now.figures[name] for row in review.lines]
     for row, figure in zip(review.lines, figures, strict=True):
         if not figure.known:
             return refusal(figure.unit, f"{row.line}: {figure.refused}", figure.coverage)
-    metal_t = [row.now.energy.liquid_t for row in review.lines]
+    metal_t = [row.now.liquid_t for row in review.lines]
     value = ratio_of_sums([(f.value * t, t) for f, t in zip(figures, metal_t, strict=True)])
     sd = math.sqrt(sum((f.uncertainty * t) ** 2 for f, t in zip(figures, metal_t, strict=True))) / sum(
         metal_t
@@ -128,24 +224,29 @@ def _of_cells(review: Review) -> dict[str, Figure]:
     return found
 
 
-def target_standings(review: Review, changes: dict[str, Changes]) -> list[Standing]:
+def target_standings(review: Review, changes: dict[str, Changes], effects: Effects) -> list[Standing]:
     """Where the site stands against every target that concerns it, with a forecast to the year's end.
+
+    Parameters
+    ----------
+    review, changes, effects
+        Of the period.
 
     Notes
     -----
-    The forecast is the figure of the last twelve months, or of the period where there are no twelve.
+    The forecast is that of ``edge.review_rows.LineRow``: the year so far, the rest as in the period.
     """
     figures = metrics(review, changes)
+    figures.setdefault("footprint_t_per_t", carbon(review, effects)["footprint"])
+    if figures["footprint_t_per_t"].refused:
+        del figures["footprint_t_per_t"]
     forecasts: dict[str, float] = {}
-    rolling = [row.rolling for row in review.lines]
-    if rolling and all(line is not None and line.figures["liquid_ac_gross"].known for line in rolling):
-        pairs = [
-            (line.figures["liquid_ac_gross"].value * line.energy.liquid_t, line.energy.liquid_t)
-            for line in rolling
-            if line is not None
-        ]
-        forecasts["liquid_ac"] = ratio_of_sums(pairs)
-    elif figures["liquid_ac"].known:
-        forecasts["liquid_ac"] = figures["liquid_ac"].value
+    ends = [row.year_end.get("liquid_ac_gross", math.nan) for row in review.lines]
+    metal_t = [row.now.liquid_t for row in review.lines]
+    if all(map(math.isfinite, ends)):
+        forecasts["liquid_ac"] = ratio_of_sums([(e * t, t) for e, t in zip(ends, metal_t, strict=True)])
+    dearest = [row.year_end_price for row in review.lines if row.year_end_price is not None]
+    if len(dearest) == len(review.lines):
+        forecasts["tariff_surcharge"] = max(float(price.discounted_cny_per_kWh) for price in dearest)
     regions = tuple(dict.fromkeys(("CN", review.accounts.region, *review.accounts.regions)))
     return standings(figures, forecasts, day_of(review), regions=regions)

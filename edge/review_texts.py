@@ -53,6 +53,19 @@ BRIDGE: dict[str, tuple[str, str]] = {
     "total": ("合计", "total"),
 }
 
+#: Parts of the cell voltage, as in ``twin.cell_voltage.PARTS``.
+PARTS_TEXTS: dict[str, tuple[str, str]] = {
+    "reversible": ("分解电压", "reversible"),
+    "overvoltages": ("过电压", "overvoltages"),
+    "bath": ("电解质", "bath"),
+    "bubbles": ("气泡", "bubbles"),
+    "anode": ("阳极", "anode"),
+    "cathode": ("阴极", "cathode"),
+    "external": ("槽间母线", "bus bars"),
+    "effects": ("阳极效应", "anode effects"),
+    "unexplained": ("未解释", "unexplained"),
+}
+
 _REASONS: tuple[tuple[str, str], ...] = (
     (r"not in normal operation in this period", "本期未正常生产"),
     (r"no cell was in normal operation", "没有槽处于正常生产"),
@@ -68,10 +81,40 @@ _REASONS: tuple[tuple[str, str], ...] = (
         r"电流效率 \1 超出 \2–\3，数据有误",
     ),
     (r"AC energy of the line is not known", "系列交流电量未知"),
+    (r"anode effects were not looked for: replay the history again", "未查找阳极效应：请重新回放历史"),
+    (r"no anode effect in this period", "本期无阳极效应"),
+    (r"the twin recorded no state of these cells in this period", "本期无孪生体状态记录"),
+    (r"the twin recorded no state at the end of the period", "期末无孪生体状态记录"),
+    (
+        r"the twin does not assess this cell at the end of the period: no data, not normal, or lost",
+        "期末孪生体不评估该槽：无数据、非正常生产或估计失效",
+    ),
+    (r"no bath temperature was sampled in the last (\d+) days", r"最近 \1 天无槽温测量"),
+    (r"voltage or current efficiency of the last two days is not known", "最近两天电压或电流效率未知"),
+    (
+        r"plant.toml gives neither rated_current_A nor a technology that potline ships: no twin",
+        "plant.toml 未给出额定电流或已知槽型，无孪生体",
+    ),
+    (r"there is no cell", "没有槽"),
+    (r"beyond what the twin's equations were checked for", "超出孪生体方程的有效范围"),
+    (r"superheat would leave its safe range", "过热度将超出安全范围"),
+    (r"ledge would leave its safe range", "炉帮将超出安全范围"),
+    (r"anode to metal distance would fall below its least", "极距将低于下限"),
+    (r"no state of rest within 12 days", "12 天内达不到稳态"),
+    (r"saves nothing that is surer than its error", "节电不大于其误差"),
+    (
+        r"enter upstream_t_per_t in accounts.toml; the parts known are ([\d.]+) t/t",
+        r"请在 accounts.toml 中填写 upstream_t_per_t；已知部分 \1 t/t",
+    ),
     (r"([\d.]+) % of the energy is estimated, ([\d.]+) % at most", r"\1 % 的电量为估算，最多 \2 %"),
+    (r"(\w+) was not read in the same hours as the other registers", r"\1 与其他表计读数时段不一致"),
+    (
+        r"current efficiency of (\d+) cells is outside ([\d.]+)-([\d.]+): data fault",
+        r"\1 台槽电流效率超出 \2–\3，数据有误",
+    ),
     (r"(\w+) was not read twice in this period", r"本期 \1 读数不足两次"),
     (r"(\w+) was read over ([\d.]+) % of the time, ([\d.]+) % are needed", r"\1 读数覆盖 \2 %，需 \3 %"),
-    (r"outside 0.95-0.995 or not read: a metering fault", "超出 0.95–0.995 或未读数：计量故障"),
+    (r"outside 0.95-0.995: a metering fault", "超出 0.95–0.995：计量故障"),
     (r"(.*): an input is missing", r"\1：缺少输入"),
     (r"no closed month before this one is in the book", "账簿中没有上一个完整月份"),
     (r"enter (\w+) in accounts.toml", r"请在 accounts.toml 中填写 \1"),

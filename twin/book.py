@@ -247,6 +247,14 @@ class Book:
             found.append(sums / milli)
         return found[0], found[1], found[2]
 
+    def normal_at(self, time_us: IntArray, cell: IntArray) -> NDArray[np.bool_]:
+        """Whether cells were in normal operation in the hours of instants, (n,); False where no hour was written."""
+        row = np.searchsorted(self.hours_us, time_us, side="right") - 1
+        if not len(self._hours):
+            return np.zeros(len(time_us), dtype=np.bool_)
+        inside = (row >= 0) & (time_us - self._hours[np.maximum(row, 0)] < HOUR_US)
+        return inside & (self._state[np.maximum(row, 0), cell] == NORMAL)
+
     def charge_until(self, time_us: IntArray, cell: IntArray) -> FloatArray:
         """Charge [kAh] through a cell from the first hour until an instant, gaps by the line's other cells.
 

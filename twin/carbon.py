@@ -1,9 +1,10 @@
-"""Carbon and clean electricity of a smelter: anodes, electricity, trading scheme, footprint. No PFC formulas."""
+"""Carbon and clean electricity of a smelter: anodes, electricity, trading scheme, footprint."""
 
 import math
 from datetime import date
 from typing import NamedTuple
 
+from twin.emissions import pfc_by_default, pfc_profile
 from twin.rulebook import Row, load
 
 _GUIDE_FROM = date(2024, 9, 13)
@@ -28,11 +29,15 @@ class Anode(NamedTuple):
 
 
 class MarketDefault(NamedTuple):
-    """Direct emissions by the defaults of the carbon market [t CO2e/t], and the rules that they rest on."""
+    """Direct emissions by the defaults of the carbon market [t CO2e/t], and the rules of the anodes' part."""
 
     anode: float
     pfc: float
     rows: tuple[Row, ...]
+
+
+#: Profile of ``twin.emissions`` by which the carbon market counts perfluorocarbons.
+MARKET_PROFILE = "cn_ets_2024"
 
 
 def market_default(day: date) -> MarketDefault:
@@ -55,18 +60,10 @@ def market_default(day: date) -> MarketDefault:
     (1.470832, 0.26316)
     """
     factors = load("emission_factors")
-    keys = (
-        "anode_net",
-        "anode_sulfur",
-        "anode_ash",
-        "pfc_default_cf4",
-        "pfc_default_c2f6",
-        "gwp_cf4",
-        "gwp_c2f6",
-    )
+    keys = ("anode_net", "anode_sulfur", "anode_ash")
     rows = tuple(factors.at(key, max(day, _GUIDE_FROM)) for key in keys)
-    net, sulfur, ash, cf4, c2f6, gwp_cf4, gwp_c2f6 = (float(row.value) for row in rows)
-    return MarketDefault(anode_co2(Anode(net, sulfur, ash)), (cf4 * gwp_cf4 + c2f6 * gwp_c2f6) / 1000.0, rows)
+    pfc = pfc_by_default(pfc_profile(MARKET_PROFILE), metal_t=1.0)
+    return MarketDefault(anode_co2(Anode(*(float(row.value) for row in rows))), pfc.co2e_t, rows)
 
 
 def net_anode(gross_t_per_t: float, loss_frac: float) -> float:

@@ -1,9 +1,30 @@
 """The average voltage of a line's cells in parts, and what voltage and current efficiency mean in kWh/t."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from twin.energy import METAL_KG_PER_KAH
+import numpy as np
+from numpy.typing import NDArray
 
+from twin.energy import METAL_KG_PER_KAH
+from twin.forecast_points import alf3_pct_at
+from twin.heat import nominal_bath
+from twin.params import CellParams
+from twin.voltage import voltage_haupin
+
+FloatArray = NDArray[np.float64]
+#: What the mean voltage of a cell consists of; the last is what the twin does not explain.
+PARTS = (
+    "reversible",
+    "overvoltages",
+    "bath",
+    "bubbles",
+    "anode",
+    "cathode",
+    "external",
+    "effects",
+    "unexplained",
+)
 _MINUTES_PER_DAY = 1440.0
 
 
@@ -109,3 +130,59 @@ def energy_utilisation(current_efficiency: float, average_V: float) -> float:
     0.51
     """
     return enthalpy_voltage(current_efficiency) / average_V
+
+
+def voltage_parts(
+    params: Sequence[CellParams | None],
+    current_A: FloatArray,
+    acd_mm: FloatArray,
+    bath_temp_C: FloatArray,
+    superheat_C: FloatArray,
+    alumina_pct: FloatArray,
+    effects_V: FloatArray,
+    mean_V: FloatArray,
+) -> FloatArray:
+    """Split the mean voltage of cells [V], (n_cells, len(PARTS)); rows sum to ``mean_V``, NaN without a figure.
+
+    Parameters
+    ----------
+    params
+        Technology of each cell; None where it is unknown.
+    current_A, acd_mm, bath_temp_C, superheat_C, alumina_pct : (n_cells,)
+        Means of the period: line current, and the twin's estimates [mm, degC, K, wt%].
+    effects_V : (n_cells,)
+        Share of anode effects in the mean voltage [V].
+    mean_V : (n_cells,)
+        Measured, weighted with the current.
+
+    Notes
+    -----
+    Haupin's chain at the mean state, with the AlF3 that its liquidus asks for; a chain of means is not the mean of
+    the chain. Distance and conductors cannot be told apart by voltage: what
+    the twin's distance does not take stands under ``unexplained``.
+    """
+    found = np.full((len(mean_V), len(PARTS)), np.nan)
+    given = (current_A, acd_mm, bath_temp_C, superheat_C, alumina_pct, effects_V, mean_V)
+    for i in np.flatnonzero(np.isfinite(np.stack(given)).all(axis=0)).tolist():
+        cell = params[i]
+        if cell is None:
+            continue
+        alf3_pct = alf3_pct_at(float(bath_temp_C[i] - superheat_C[i]), float(alumina_pct[i]), cell)
+        bath = nominal_bath(cell)._replace(
+            alumina_pct=float(alumina_pct[i]),
+            excess_alf3_pct=alf3_pct if alf3_pct == alf3_pct else cell.excess_alf3_pct,
+        )
+        v = voltage_haupin(float(current_A[i]), float(acd_mm[i]), float(bath_temp_C[i]), bath, cell)
+        over_V = v.anode_concentration_V + v.anode_surface_V + v.cathode_concentration_V
+        known = (
+            v.reversible_V,
+            over_V,
+            v.bath_V,
+            v.bubble_V,
+            v.anode_V,
+            v.cathode_V,
+            v.external_V,
+            effects_V[i],
+        )
+        found[i] = (*known, mean_V[i] - sum(known))
+    return found

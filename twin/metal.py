@@ -17,6 +17,8 @@ METAL_T_PER_M3 = 2.30
 MIN_DAYS = 14.0
 #: Outside this range the data are at fault; it is no record (energy reference 2.7).
 LOW_EFFICIENCY, HIGH_EFFICIENCY = 0.85, 0.97
+#: Ladles and cast house differ by more than this only where metal is missing.
+MAX_SCALE_FRAC = 0.05
 _FAR = 1e12
 
 
@@ -188,7 +190,7 @@ def scale_factor(cast_kg: float, tapped_kg: float) -> float:
     if not (cast_kg > 0.0 and tapped_kg > 0.0):
         return 1.0
     factor = cast_kg / tapped_kg
-    if abs(factor - 1.0) > 0.05:
+    if abs(factor - 1.0) > MAX_SCALE_FRAC:
         raise ValueError(
             f"cast house weighed {cast_kg:.0f} kg of {tapped_kg:.0f} kg tapped: metal is missing"
         )

@@ -235,11 +235,16 @@ class LinePeriod(NamedTuple):
     Attributes
     ----------
     energy
-        Sums, as the indicators take them.
+        Sums over the hours in which the registers were read, as the indicators of AC electricity take them.
+    liquid_t
+        Liquid metal of the whole period [t].
+    metered_s
+        Length of the hours in which the registers were read together, within the period.
     cells_dc_kWh
-        Sum of the cells, gaps estimated, all states.
-    busbar_kWh
-        DC energy of the line's meter that no cell uses; negative is a fault of a scale.
+        Sum of the cells over the same hours, gaps estimated, all states.
+    busbar_kWh, busbar_V
+        DC energy of the line's meter that no cell uses, and the same as voltage of a cell; negative is a fault of a
+        scale.
     figures
         By name: ``liquid_dc, liquid_ac_gross, liquid_ac_net, liquid_comprehensive, liquid_comprehensive_tariff,
         ingot_comprehensive, ingot_kgce, current_efficiency, rectifier_efficiency``.
@@ -248,8 +253,11 @@ class LinePeriod(NamedTuple):
     """
 
     energy: LineEnergy
+    liquid_t: float
+    metered_s: float
     cells_dc_kWh: float
     busbar_kWh: float
+    busbar_V: float
     figures: dict[str, Figure]
     level_code: int
 
@@ -276,6 +284,26 @@ class LineInputs(NamedTuple):
     scale_sd_frac: float = 0.001
 
 
+class Metered(NamedTuple):
+    """The hours of a period in which a line's registers were read together.
+
+    Attributes
+    ----------
+    cells
+        All cells of the site over these hours.
+    length_s
+        Their length.
+    rectifier_ac, line_dc, auxiliary_ac
+        Registers over these hours.
+    """
+
+    cells: CellPeriod
+    length_s: float
+    rectifier_ac: RegisterSum
+    line_dc: RegisterSum
+    auxiliary_ac: RegisterSum
+
+
 def line_period(
     cells: CellPeriod,
     mine: NDArray[np.bool_],
@@ -284,8 +312,9 @@ def line_period(
     limits: Limits,
     profile: Profile = GB21346_2022_ASSUMED,
     validity: Validity | None = None,
+    metered: Metered | None = None,
 ) -> LinePeriod:
-    """Work out one line's figures: sums over sums.
+    """Work out one line's figures: sums over sums, energy and metal of the same hours.
 
     Parameters
     ----------
@@ -294,40 +323,40 @@ def line_period(
     mine : (n_cells,)
         Which of them are the line's.
     inputs
-        Registers and what the plant entered.
+        Registers over the whole period, and what the plant entered.
     period_s
         Length [s].
     limits, profile, validity
         Of the period.
+    metered
+        Where the registers were not read all through the period; None: they were.
 
     Notes
     -----
-    Energy reference 2.3 and 2.4. AC energy is a register difference: gaps of cells do not touch it.
+    Energy reference 2.3 and 2.4. AC energy is a register difference: gaps of cells do not touch it. Where a register
+    begins late or ends early, its energy stands over the metal of the hours in which it was read, and what the plant
+    entered for the whole period counts by the share of metal made in them.
     """
     v = Validity() if validity is None else validity
+    if metered is None:
+        metered = Metered(cells, period_s, inputs.rectifier_ac, inputs.line_dc, inputs.auxiliary_ac)
     normal = mine & (cells.charge_kAh > 0.0)
-    startup_dc_kWh = float(cells.startup_dc_kWh[mine].sum())
-    startup_t = float(cells.startup_metal_t[mine].sum())
     normal_t = float(np.nansum(cells.metal_t[normal]))
     normal_kWh = float(np.nansum(cells.dc_energy_kWh[normal]))
-    cells_dc_kWh = normal_kWh + startup_dc_kWh
-    eta = rectifier_efficiency(inputs.line_dc.energy_kWh, inputs.rectifier_ac.energy_kWh)
-    line_dc_kWh = inputs.line_dc.energy_kWh
-    residual_kWh = line_dc_kWh - cells_dc_kWh
-    startup_ac_kWh = startup_dc_kWh / eta if startup_dc_kWh > 0.0 else 0.0
-    energy = LineEnergy(
-        rectifier_ac_kWh=inputs.rectifier_ac.energy_kWh,
-        line_dc_kWh=line_dc_kWh,
-        startup_ac_kWh=startup_ac_kWh,
-        auxiliary_ac_kWh=inputs.auxiliary_ac.energy_kWh,
-        desulfurisation_ac_kWh=inputs.desulfurisation_kWh,
-        casting_ac_kWh=inputs.casting_kWh,
-        liquid_t=normal_t + startup_t,
-        startup_metal_t=startup_t,
-        ingot_t=inputs.ingot_t,
-    )
+    liquid_t = normal_t + float(cells.startup_metal_t[mine].sum())
+    energy, cells_dc_kWh = _metered_energy(metered, mine, inputs, liquid_t)
+    residual_kWh = energy.line_dc_kWh - cells_dc_kWh
+    eta = rectifier_efficiency(energy.line_dc_kWh, energy.rectifier_ac_kWh)
+    metered_kAh = float(np.nansum(metered.cells.charge_kAh[mine]))
     reason = _line_reason(cells, normal, v)
-    ac_reason = reason or _register_reason(inputs.rectifier_ac, period_s, v, "rectifier_ac_energy_kWh")
+    ac_reason, dc_reason, auxiliary_reason = (
+        _register_reason(whole, part, period_s, metered.length_s, v, name)
+        for whole, part, name in (
+            (inputs.rectifier_ac, metered.rectifier_ac, "rectifier_ac_energy_kWh"),
+            (inputs.line_dc, metered.line_dc, "line_dc_energy_kWh"),
+            (inputs.auxiliary_ac, metered.auxiliary_ac, "auxiliary_ac_energy_kWh"),
+        )
+    )
     # Errors of cells are independent but for the scale of the ladles, which is common to all.
     own = np.where(normal, cells.metal_t * cells.efficiency_sd / cells.current_efficiency, 0.0)
     metal_frac = (
@@ -351,7 +380,14 @@ def line_period(
         )
 
     dc_frac = math.hypot(metal_frac, math.hypot(v.current_sd_frac, estimated_frac * v.gap_voltage_sd_frac))
-    liquid = line_figures(energy, profile) if not ac_reason else None
+    refused = reason or ac_reason
+    # What was entered of the auxiliaries must not be held against a register that was hardly read.
+    read = (
+        energy
+        if not auxiliary_reason
+        else energy._replace(auxiliary_ac_kWh=math.nan, desulfurisation_ac_kWh=0.0)
+    )
+    liquid = line_figures(read, profile) if not refused else None
     dc = normal_kWh / normal_t if normal_t > 0.0 else math.nan
     found = {
         "liquid_dc": given(dc, "kWh/t", reason, dc_frac, f"cells' energy over {how}"),
@@ -365,29 +401,62 @@ def line_period(
         "rectifier_efficiency": given(
             eta,
             "1",
-            "" if eta == eta else "outside 0.95-0.995 or not read: a metering fault",
+            ac_reason or dc_reason or ("" if eta == eta else "outside 0.95-0.995: a metering fault"),
             0.0,
             "registers",
         ),
     }
-    for name, unit, method in _INDICATORS:
+    for name, unit, method, with_auxiliaries in _INDICATORS:
         value = getattr(liquid, name) if liquid is not None else math.nan
-        found[name] = given(
-            value, unit, ac_reason, math.hypot(metal_frac, 0.002), f"{method}, {profile.name}"
-        )
+        why = refused or (auxiliary_reason if with_auxiliaries else "")
+        found[name] = given(value, unit, why, math.hypot(metal_frac, 0.002), f"{method}, {profile.name}")
     gross = found["liquid_ac_gross"]
     may_be_classed = gross.known and not unweighed and estimated_frac <= v.max_estimated_frac
-    level = limits.level(gross.value) if may_be_classed else NOT_ASSESSED
-    return LinePeriod(energy, cells_dc_kWh, residual_kWh, found, level)
+    return LinePeriod(
+        energy=energy,
+        liquid_t=liquid_t,
+        metered_s=metered.length_s,
+        cells_dc_kWh=cells_dc_kWh,
+        busbar_kWh=residual_kWh,
+        busbar_V=residual_kWh / metered_kAh if metered_kAh else math.nan,
+        figures=found,
+        level_code=limits.level(gross.value) if may_be_classed else NOT_ASSESSED,
+    )
 
 
+def _metered_energy(
+    metered: Metered, mine: NDArray[np.bool_], inputs: LineInputs, liquid_t: float
+) -> tuple[LineEnergy, float]:
+    """Energy and metal of the hours that were metered, and the DC energy of the cells in them [kWh]."""
+    part = metered.cells
+    startup_kWh, startup_t = (float(x[mine].sum()) for x in (part.startup_dc_kWh, part.startup_metal_t))
+    normal = mine & (part.charge_kAh > 0.0)
+    metal_t = float(np.nansum(part.metal_t[normal])) + startup_t
+    ac_kWh, dc_kWh = metered.rectifier_ac.energy_kWh, metered.line_dc.energy_kWh
+    eta = rectifier_efficiency(dc_kWh, ac_kWh)
+    share = metal_t / liquid_t if liquid_t > 0.0 else math.nan
+    energy = LineEnergy(
+        rectifier_ac_kWh=ac_kWh,
+        line_dc_kWh=dc_kWh,
+        startup_ac_kWh=startup_kWh / eta if startup_kWh > 0.0 else 0.0,
+        auxiliary_ac_kWh=metered.auxiliary_ac.energy_kWh,
+        desulfurisation_ac_kWh=share * inputs.desulfurisation_kWh,
+        casting_ac_kWh=share * inputs.casting_kWh,
+        liquid_t=metal_t,
+        startup_metal_t=startup_t,
+        ingot_t=share * inputs.ingot_t,
+    )
+    return energy, float(np.nansum(part.dc_energy_kWh[normal])) + startup_kWh
+
+
+#: Indicator, unit, method, and whether the auxiliaries' register counts in it.
 _INDICATORS = (
-    ("liquid_ac_gross", "kWh/t", "rectifier registers, nothing deducted"),
-    ("liquid_ac_net", "kWh/t", "rectifier registers less starting cells"),
-    ("liquid_comprehensive", "kWh/t", "with auxiliaries"),
-    ("liquid_comprehensive_tariff", "kWh/t", "with auxiliaries, without desulfurisation"),
-    ("ingot_comprehensive", "kWh/t", "with auxiliaries and casting, for ingots"),
-    ("ingot_kgce", "kgce/t", "electricity of ingots as coal equivalent"),
+    ("liquid_ac_gross", "kWh/t", "rectifier registers, nothing deducted", False),
+    ("liquid_ac_net", "kWh/t", "rectifier registers less starting cells", False),
+    ("liquid_comprehensive", "kWh/t", "with auxiliaries", True),
+    ("liquid_comprehensive_tariff", "kWh/t", "with auxiliaries, without desulfurisation", True),
+    ("ingot_comprehensive", "kWh/t", "with auxiliaries and casting, for ingots", True),
+    ("ingot_kgce", "kgce/t", "electricity of ingots as coal equivalent", True),
 )
 
 
@@ -401,15 +470,26 @@ def _line_reason(cells: CellPeriod, normal: NDArray[np.bool_], v: Validity) -> s
     coverage = float(np.nansum(cells.coverage[normal] * weight) / weight.sum())
     if coverage < v.min_coverage:
         return f"cells were measured for {100 * coverage:.1f} % of the time, {100 * v.min_coverage:g} % are needed"
+    printed = cells.current_efficiency[normal]
+    outside = int((~((printed >= LOW_EFFICIENCY) & (printed <= HIGH_EFFICIENCY))).sum())
+    if outside:
+        return (
+            f"current efficiency of {outside} cells is outside {LOW_EFFICIENCY}-{HIGH_EFFICIENCY}: data fault"
+        )
     return ""
 
 
-def _register_reason(register: RegisterSum, period_s: float, v: Validity, name: str) -> str:
-    if register.energy_kWh != register.energy_kWh:
+def _register_reason(
+    whole: RegisterSum, part: RegisterSum, period_s: float, metered_s: float, v: Validity, name: str
+) -> str:
+    """Why a register says nothing of a period; ``part`` is the same register over the hours that were metered."""
+    if whole.energy_kWh != whole.energy_kWh:
         return f"{name} was not read twice in this period"
-    if register.known_s < v.min_coverage * period_s:
-        pct = 100.0 * register.known_s / period_s
+    if whole.known_s < v.min_coverage * period_s:
+        pct = 100.0 * whole.known_s / period_s
         return f"{name} was read over {pct:.1f} % of the time, {100 * v.min_coverage:g} % are needed"
+    if (part.last_us - part.first_us) * 1e-6 < metered_s - 1.0:
+        return f"{name} was not read in the same hours as the other registers"
     return ""
 
 

@@ -1,5 +1,6 @@
 """Energy registers over a period: differences that close gaps, resets and rollovers split and flagged."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -7,6 +8,7 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+_HOUR_US = 3_600_000_000
 
 
 class RegisterSum(NamedTuple):
@@ -24,6 +26,8 @@ class RegisterSum(NamedTuple):
         How often the register started again.
     longest_gap_s
         Between two readings that touch the period.
+    first_us, last_us
+        From when to when within the period it was read; both 0 without two readings.
     """
 
     energy_kWh: float
@@ -31,6 +35,8 @@ class RegisterSum(NamedTuple):
     estimated_kWh: float
     resets: int
     longest_gap_s: float
+    first_us: int = 0
+    last_us: int = 0
 
 
 def register_sum(
@@ -87,4 +93,39 @@ def register_sum(
         estimated_kWh=estimated_kWh,
         resets=int(lost.sum()),
         longest_gap_s=float(span_us[touches].max()) * 1e-6,
+        first_us=max(int(time_us[:-1][touches].min()), start_us),
+        last_us=min(int(time_us[1:][touches].max()), end_us),
     )
+
+
+def read_together(
+    sums: Sequence[RegisterSum], start_us: int, end_us: int, min_coverage: float
+) -> tuple[int, int]:
+    """Whole hours in which registers were read together, as far as they cover enough of a period.
+
+    Parameters
+    ----------
+    sums
+        Of the registers over the period, the one that matters most first.
+    start_us, end_us
+        Of the period, UTC microseconds.
+    min_coverage
+        A register that would leave less of the period than this share (0-1) is passed over.
+
+    Returns
+    -------
+    tuple[int, int]
+        Start and end [UTC us]; those of the period where no register is left.
+
+    Notes
+    -----
+    Energy of a register and metal of cells belong together only over the same hours: one that begins late or ends
+    early in the period would otherwise count less energy for all the metal.
+    """
+    first_us, last_us = start_us, end_us
+    for found in sums:
+        begin_us = max(first_us, start_us - (start_us - found.first_us) // _HOUR_US * _HOUR_US)
+        until_us = min(last_us, end_us - -((found.last_us - end_us) // _HOUR_US) * _HOUR_US)
+        if until_us - begin_us >= min_coverage * (end_us - start_us):
+            first_us, last_us = begin_us, until_us
+    return first_us, last_us

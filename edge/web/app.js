@@ -4,7 +4,7 @@ import { AlarmList } from "./alarms.js";
 import { announced, badge, waits } from "./badge.js";
 import { Charts } from "./charts.js";
 import { Detail } from "./detail.js";
-import { clock, day, duration, number, setTimeZone } from "./format.js";
+import { clock, day, duration, number, setTimeZone, signed } from "./format.js";
 import { Grid, byCell } from "./grid.js";
 import { currentLanguage, fillTexts, named, setLanguage, text } from "./texts.js";
 import { TrendSource } from "./trends.js";
@@ -88,9 +88,25 @@ function showPlant() {
   id("simulated").textContent = text("simulated", { speed: number(plant.speed, Number.isInteger(plant.speed) ? 0 : 1) });
   const [benchmark, baseline] = [plant.benchmark_kwh_per_t, plant.baseline_kwh_per_t].map((level) => number(level));
   id("key-energy").textContent = text("keyEnergy", { benchmark, baseline });
+  showLines(plant);
   const unassessed = plant.reason.filter(Boolean).length;
   id("cell-count").textContent = text(unassessed ? "cellCount" : "cellCountAll", { n: plant.cells.length, unassessed });
   grid.update(plant, byCell(state.alarms.alarms));
+}
+
+/** Every line: sums over sums, with its distance from both levels. */
+function showLines(plant) {
+  const items = plant.line_figures.map((row) => {
+    const item = document.createElement("li");
+    const energy = row.ac_kwh_per_t;
+    const to = (level) => `${text("figureBenchmark", { level: number(level) })} ${signed(energy - level)}`;
+    const parts = [`${text("line", { line: row.line })}  ${text("figureAc")} ${number(energy)} kWh/t`];
+    if (energy !== null) parts.push(to(plant.benchmark_kwh_per_t), to(plant.baseline_kwh_per_t));
+    parts.push(`${text("figureCoverage")} ${number(100 * row.coverage)} %`);
+    item.textContent = parts.join(" · ");
+    return item;
+  });
+  id("line-energy").replaceChildren(...items);
 }
 
 function showAlarms() {

@@ -29,7 +29,16 @@ function figures(plant, index) {
     [text("figureDc"), "kWh/t", number(plant.reason[index] ? null : at("dc_kwh_per_t"))],
     [text("figureAc"), "kWh/t", number(energy)],
     [text("figureBenchmark", { level }), "kWh/t", signed(gap)],
+    [text("figureLevel"), "", energy === null ? number(null) : levelOf(plant, energy)],
+    [text("figureCoverage"), "%", number(scaled(at("coverage"), 100))],
   ];
+}
+
+/** Which level a figure meets, compared unrounded. */
+function levelOf(plant, energy) {
+  if (plant.level_1_kwh_per_t !== null && energy <= plant.level_1_kwh_per_t) return text("level1");
+  if (energy <= plant.benchmark_kwh_per_t) return text("level2");
+  return text(energy <= plant.baseline_kwh_per_t ? "level3" : "level4");
 }
 
 /** Missing stays missing in another unit. */

@@ -33,6 +33,7 @@ def make_board(n_cells: int = N_CELLS, clock: FakeClock | None = None) -> Board:
         time_zone="Asia/Shanghai",
         benchmark_kwh_per_t=13000.0,
         baseline_kwh_per_t=13350.0,
+        level_1_kwh_per_t=12950.0,
         shell_sides=[["up", "down"]] * n_cells,
         **({} if clock is None else {"clock": clock}),
     )
@@ -46,8 +47,13 @@ def fill_cells(board: Board, voltage_V: float = 4.15, time_us: int = T0_US) -> N
     reason[1] = SCRIPT
     board.update_cells(
         time_us,
-        {"cell_voltage_V": voltage, "ac_kwh_per_t": np.linspace(12800.0, 13500.0, n_cells)},
+        {
+            "cell_voltage_V": voltage,
+            "ac_kwh_per_t": np.linspace(12800.0, 13500.0, n_cells),
+            "coverage": np.full(n_cells, 0.97),
+        },
         reason=reason,
+        lines={"L1": (12741.0, 13034.25, 0.985)},
     )
 
 

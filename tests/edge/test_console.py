@@ -185,7 +185,14 @@ def test_page_shows_the_line_the_alarm_and_its_anode(
     expect(rows.first).to_contain_text("5 min")
     expect(rows.first.locator(".badge")).to_have_class("badge priority-3 waits")
     expect(rows.nth(1).locator(".badge")).to_have_class("badge priority-4")
+    expect(shown.locator("#line-energy li")).to_have_text(
+        "Line L1  AC 13 034 kWh/t · To 13 000 +34 · To 13 350 −316 · Coverage 99 %".replace(
+            " 0", "\u20090"
+        ).replace("13 350", "13\u2009350")
+    )
     expect(shown.locator("#cell-name")).to_have_text("Cell L1-007")
+    expect(shown.locator("#detail")).to_contain_text("Level")
+    expect(shown.locator("#detail")).to_contain_text("Coverage %97")
     expect(shown.locator("#cell-alarms")).to_contain_text("poor clamp contact")
     expect(shown.locator(".chart")).to_have_count(4)
     shown.wait_for_timeout(200)

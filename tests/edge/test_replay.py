@@ -15,7 +15,16 @@ time_zone = "UTC"
 id = "L1"
 rated_current_A = 300000
 """ + "".join(f'[[line.cell]]\nid = "L1-00{i}"\n' for i in range(1, 5))
-OUTPUTS = ["alarms.jsonl", "energy.parquet", "entries.parquet", "plant.toml", "report.html", "states.parquet"]
+OUTPUTS = [
+    "alarms.jsonl",
+    "changes.parquet",
+    "effects.parquet",
+    "energy.parquet",
+    "entries.parquet",
+    "plant.toml",
+    "report.html",
+    "states.parquet",
+]
 
 
 def history(folder: Path, *, cells: tuple[str, ...] = ("L1-001", "L1-002", "L1-003"), last: str = "") -> Path:
