@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from models.anode_pickup import AnodePickup
 from models.base import CellLayout, Detector
+from models.bottom_loss import BottomLoss
 from models.heat_loss import HeatLoss
 from models.heat_state import HeatState
-from models.metal_quality import MetalQuality
 from models.sensor import SensorFault
 from models.silence import Silence
 
@@ -15,7 +15,7 @@ DETECTORS: dict[str, Callable[[CellLayout], Detector]] = {
     AnodePickup.name: AnodePickup,
     HeatLoss.name: HeatLoss,
     HeatState.name: HeatState,
-    MetalQuality.name: MetalQuality,
+    BottomLoss.name: BottomLoss,
     Silence.name: Silence,
     SensorFault.name: SensorFault,
 }
@@ -25,7 +25,7 @@ KINDS: tuple[str, ...] = (
     AnodePickup.kinds
     + HeatLoss.kinds
     + HeatState.kinds
-    + MetalQuality.kinds
+    + BottomLoss.kinds
     + Silence.kinds
     + SensorFault.kinds
 )
