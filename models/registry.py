@@ -5,6 +5,7 @@ from collections.abc import Callable
 from models.anode_pickup import AnodePickup
 from models.base import CellLayout, Detector
 from models.bottom_loss import BottomLoss
+from models.cover_loss import CoverLoss
 from models.heat_loss import HeatLoss
 from models.heat_state import HeatState
 from models.sensor import SensorFault
@@ -13,6 +14,7 @@ from models.silence import Silence
 #: Detectors by name; a new one is one file and one line here.
 DETECTORS: dict[str, Callable[[CellLayout], Detector]] = {
     AnodePickup.name: AnodePickup,
+    CoverLoss.name: CoverLoss,
     HeatLoss.name: HeatLoss,
     HeatState.name: HeatState,
     BottomLoss.name: BottomLoss,
@@ -23,6 +25,7 @@ DETECTORS: dict[str, Callable[[CellLayout], Detector]] = {
 #: Alarm kinds that are scored, in the order of the detectors.
 KINDS: tuple[str, ...] = (
     AnodePickup.kinds
+    + CoverLoss.kinds
     + HeatLoss.kinds
     + HeatState.kinds
     + BottomLoss.kinds
