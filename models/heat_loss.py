@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from models.base import CellLayout, Explanation, FloatArray, IntArray, Scores, View
 from models.cusum import cusum_step, mean_step
 from models.explaining import explanation
+from models.reading_steps import ShellSteps, lone_shells, own_steps
 from models.shell_trend import Hours, ShellTrend
 from twin.heat import REFERENCE_AMBIENT_C, shell_flux_W_m2
 from twin.jit import kernel
@@ -142,7 +143,7 @@ class HeatLoss:
     """
 
     name = "heat_loss"
-    version = "heat_loss/1"
+    version = "heat_loss/2"
     kinds = ("ledge_thinning", "side_wall_hot")
 
     def __init__(self, layout: CellLayout, limits: HeatLossLimits | None = None) -> None:
@@ -170,6 +171,9 @@ class HeatLoss:
         self._liquidus_C = np.full(n_cells, np.nan)
         self._ambient_C = np.full(n_cells, REFERENCE_AMBIENT_C)
         self._trend = ShellTrend(sensors)
+        self._steps = ShellSteps(sensors)
+        self._step_C = np.zeros(sensors)
+        self._lone = np.zeros(sensors, dtype=np.bool_)
 
     def update(self, view: View) -> tuple[Scores, ...]:
         """Take in one scan and score every side."""
@@ -183,15 +187,20 @@ class HeatLoss:
         self._wall_C = np.where(came & np.isnan(self._temp_C), np.nan, self._wall_C)
         self._temp_C = np.where(came, temp_C, self._temp_C)
         self._trend.update(temp_C, view.scan_s)
+        # What an instrument did to itself is no heat: steps are taken away, lone thermocouples left out below.
+        self._step_C = own_steps(self._steps.update(temp_C, view.scan_s), self._side)
+        residual_C = residual_C - self._step_C
         fresh = np.isfinite(residual_C)
         self._residual_C = np.where(fresh, residual_C, self._residual_C)
         self._sensor_age_s = np.where(came | fresh, 0.0, self._sensor_age_s + view.scan_s)
         alive = self._sensor_age_s <= lim.sensor_hold_s
+        self._lone = lone_shells(np.where(alive, self._residual_C, np.nan), self._side)
+        residual_C = np.where(self._lone, np.nan, residual_C)
 
         means_C = np.empty((self._side.shape[0], _N_SIDES))
         common_C = np.empty_like(means_C)
         fresh_C = np.empty_like(means_C)
-        _side_means(np.where(alive, self._residual_C, np.nan), self._side, means_C)
+        _side_means(np.where(alive & ~self._lone, self._residual_C, np.nan), self._side, means_C)
         _side_means(residual_C, self._side, fresh_C)
         _common_of_others(means_C, common_C)
         self._score_sides(view, np.where(np.isfinite(fresh_C), means_C, np.nan), common_C)

@@ -1,11 +1,12 @@
-"""Readings that step as no cell can: shell temperatures and voltages that are elsewhere from one moment to the next."""
+"""Readings that no cell can give: shells and voltages that step, and one shell alone that warms beside cool ones."""
 
 from math import isnan
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from models.base import FloatArray, View
+from models.base import FloatArray, IntArray, View
 from twin.jit import kernel
 from twin.signals import SCALAR_READINGS
 
@@ -33,8 +34,8 @@ class StepLimits(NamedTuple):
         A voltage above this is an anode effect, and nothing is judged for an hour [V].
     beam_mm
         Beam moves smaller than this change nothing [mm].
-    fast_s
-        Memory of the level that a reading is compared with [s].
+    shell_s, voltage_s
+        Memories of the level that a reading is compared with [s]: a shell that melts out must not outrun it.
     memory_s
         A step fades in this time [s]: an instrument that was set right is as good as any other.
     max_gap_s
@@ -50,7 +51,8 @@ class StepLimits(NamedTuple):
     confirm_s: float = 300.0
     effect_V: float = 7.0
     beam_mm: float = 1.0
-    fast_s: float = 900.0
+    shell_s: float = 180.0
+    voltage_s: float = 900.0
     memory_s: float = 259_200.0
     max_gap_s: float = 3600.0
     min_line_current_A: float = 10_000.0
@@ -78,7 +80,7 @@ def _shell_step(temp_C: FloatArray, scan_s: float, limits: StepLimits, state: Fl
             off_C = reading_C - state[_LEVEL, c, s]
             allowed_C = limits.shell_C + limits.shell_C_h * gap_s / 3600.0
             if abs(off_C) <= allowed_C:
-                state[_LEVEL, c, s] += min(gap_s / limits.fast_s, 1.0) * off_C
+                state[_LEVEL, c, s] += min(gap_s / limits.shell_s, 1.0) * off_C
                 state[_ASIDE, c, s] = np.nan
             elif abs(reading_C - state[_ASIDE, c, s]) <= allowed_C:
                 # A second reading at the new place: a step and no spike. Two that cancel leave nothing.
@@ -121,6 +123,88 @@ class ShellSteps:
         """
         _shell_step(temp_C, scan_s, self.limits, self._state)
         return self._state[_STEP].copy()
+
+
+@kernel
+def _own(step_C: FloatArray, side: IntArray, own_C: FloatArray) -> None:
+    for c in range(step_C.shape[0]):
+        for s in range(step_C.shape[1]):
+            own_C[c, s] = step_C[c, s]
+            for mate in range(step_C.shape[1]):
+                if mate == s or side[c, mate] != side[c, s] or side[c, s] < 0:
+                    continue
+                if 2.0 * abs(step_C[c, mate]) >= abs(step_C[c, s]) and step_C[c, mate] * step_C[c, s] > 0.0:
+                    own_C[c, s] = 0.0
+
+
+def own_steps(step_C: FloatArray, side: IntArray) -> FloatArray:
+    """Steps that no other thermocouple of the side made too [degC], (n_cells, n_shell); 0 where one did.
+
+    Parameters
+    ----------
+    step_C : (n_cells, n_shell)
+        Sums of steps, as `ShellSteps` gives them [degC].
+    side : (n_cells, n_shell)
+        Index of the side, -1 where there is none.
+
+    Examples
+    --------
+    >>> own_steps(np.array([[20.0, 18.0, 0.0]]), np.zeros((1, 3), dtype=np.int64)).tolist()
+    [[0.0, 0.0, 0.0]]
+    >>> own_steps(np.array([[20.0, 0.0, 0.0]]), np.zeros((1, 3), dtype=np.int64)).tolist()
+    [[20.0, 0.0, 0.0]]
+    """
+    own_C = np.empty_like(step_C)
+    _own(step_C, side, own_C)
+    return own_C
+
+
+@kernel
+def _lone(rise_C: FloatArray, side: IntArray, least_C: float, share: float, lone: NDArray[np.bool_]) -> None:
+    for c in range(rise_C.shape[0]):
+        known = rise_C[c][~np.isnan(rise_C[c])]
+        # What the whole cell shares says nothing of one of its shells.
+        shared_C = np.median(known) if len(known) > 2 else 0.0
+        for s in range(rise_C.shape[1]):
+            own_C, warmest_C = rise_C[c, s] - shared_C, -np.inf
+            for mate in range(rise_C.shape[1]):
+                if mate != s and side[c, mate] == side[c, s] >= 0 and not isnan(rise_C[c, mate]):
+                    warmest_C = max(warmest_C, rise_C[c, mate] - shared_C)
+            lone[c, s] = own_C >= least_C and warmest_C > -np.inf and warmest_C < share * own_C
+
+
+def lone_shells(
+    rise_C: FloatArray, side: IntArray, least_C: float = 15.0, share: float = 0.15
+) -> NDArray[np.bool_]:
+    """Thermocouples that have warmed while no other of their side has: instruments, not ledge.
+
+    Parameters
+    ----------
+    rise_C : (n_cells, n_shell)
+        Rise of each over what the twin expects [degC]; NaN where not known. What its cell shares is taken away.
+    side : (n_cells, n_shell)
+        Index of the side, -1 where there is none.
+    least_C
+        Smaller rises say nothing [degC].
+    share
+        Least share of the rise that a neighbour takes part in: a ledge melts over metres and steel leads heat.
+
+    Returns
+    -------
+    (n_cells, n_shell) bool
+        False where a side has no second thermocouple.
+
+    Examples
+    --------
+    >>> side = np.zeros((1, 3), dtype=np.int64)
+    >>> lone_shells(np.array([[30.0, 1.0, -2.0]]), side).tolist()
+    [[True, False, False]]
+    >>> lone_shells(np.array([[30.0, 9.0, 4.0]]), side).tolist()
+    [[False, False, False]]
+    """
+    lone = np.zeros(rise_C.shape, dtype=np.bool_)
+    _lone(rise_C, side, float(least_C), float(share), lone)
+    return lone
 
 
 class VoltageSteps:
@@ -166,7 +250,7 @@ class VoltageSteps:
         self._aside_V = np.where(anew, np.nan, self._aside_V)
         off_V = np.where(known & ~anew, voltage_V - self._level_V, np.nan)
         near = np.abs(off_V) <= lim.voltage_V
-        gain = min(view.scan_s / lim.fast_s, 1.0)
+        gain = min(view.scan_s / lim.voltage_s, 1.0)
         self._level_V = np.where(near, self._level_V + gain * np.nan_to_num(off_V), self._level_V)
         far = np.abs(off_V) > lim.voltage_V
         stays = far & (np.abs(voltage_V - self._aside_V) <= lim.calm_V)

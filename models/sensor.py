@@ -7,7 +7,7 @@ import numpy as np
 from models.base import CellLayout, Explanation, FloatArray, IntArray, Scores, View
 from models.cusum import mean_step
 from models.explaining import explanation
-from models.reading_steps import ShellSteps, VoltageSteps
+from models.reading_steps import ShellSteps, VoltageSteps, lone_shells
 from models.rod_sum import RodSum
 from twin.jit import kernel
 from twin.signals import SCALAR_READINGS, SIDES, SIGNALS
@@ -43,6 +43,9 @@ class SensorLimits(NamedTuple):
         A slow instrument watched for `run_learn_s` [s] is stuck sooner: when it is constant for `stuck_runs` times
         its own longest constant spell and no less than `known_stuck_s` [s]. A thermocouple of 0.1 degC is never
         constant for minutes, one of 1 degC may be for an hour.
+    lone_s, lone_frac
+        A thermocouple that was warm beside cool ones for this share of the time with this memory [s] drifts: a melt
+        reaches its neighbours within an hour or two.
     stuck_readings
         Equal readings in a row needed besides [count].
     stopped_s, stopped_intervals
@@ -63,6 +66,8 @@ class SensorLimits(NamedTuple):
     refused_s: float = 300.0
     fast_stuck_s: float = 600.0
     slow_stuck_s: float = 21_600.0
+    lone_s: float = 14_400.0
+    lone_frac: float = 0.6
     known_stuck_s: float = 1800.0
     stuck_runs: float = 4.0
     run_learn_s: float = 43_200.0
@@ -135,11 +140,12 @@ def _track_step(
 class SensorFault:
     """Finds the worst instrument of every cell.
 
-    Seven tests, the highest counts: refused readings that persist, a value that does not change while
+    Eight tests, the highest counts: refused readings that persist, a value that does not change while
     something else of the cell does, a signal that used to come and stopped while the cell's voltage still
     comes (a cell of which nothing comes is silent, which is another kind), a sum of anode currents that
     contradicts the line current, one that has left its own place (`RodSum`: one rod), and shell temperatures
-    and voltages that step as no cell can (`ShellSteps`, `VoltageSteps`). The anode of a rod and the side of a
+    and voltages that step as no cell can (`ShellSteps`, `VoltageSteps`), and a thermocouple that warms alone on
+    its side (`lone_shells`). The anode of a rod and the side of a
     thermocouple are named. Readings shared by the line, the beam position and collector bars are not judged.
 
     Parameters
@@ -181,6 +187,9 @@ class SensorFault:
         self._voltage_steps = VoltageSteps(n_cells)
         self._shell_step_C = np.zeros((n_cells, n_shell))
         self._voltage_step_V = np.zeros(n_cells)
+        self._shell_rise_C = np.full((n_cells, n_shell), np.nan)
+        #: Share of the last hours in which a thermocouple was warm alone.
+        self._lone = np.zeros((n_cells, n_shell))
         #: Seconds that refusals outlast good readings: judged scalars, anode currents, shell temperatures.
         self._refused_s = np.zeros((n_cells, _N_JUDGED + 2))
         self._refused_us = np.zeros((n_cells, _N_JUDGED + 2), dtype=np.int64)
@@ -188,7 +197,7 @@ class SensorFault:
         self._mismatch_s = np.zeros((n_cells, 1))
         self._sum_A = np.full(n_cells, np.nan)
         self._current_A = np.full(n_cells, np.nan)
-        self._tests = np.full((7, n_cells), np.nan)
+        self._tests = np.full((8, n_cells), np.nan)
         self._mismatch_us = np.zeros(n_cells, dtype=np.int64)
         self._time_us = 0
 
@@ -211,6 +220,7 @@ class SensorFault:
         self._tests[2] = self._score_stopped()
         self._tests[3] = self._score_mismatch(view)
         self._tests[4] = self._rods.update(view)
+        self._watch_lone(view)
         self._shell_step_C = self._shell_steps.update(view.shell_temp_C[:, :n_shell], view.scan_s)
         self._voltage_step_V = self._voltage_steps.update(view)
         self._tests[5:] = self._score_steps()
@@ -260,8 +270,16 @@ class SensorFault:
         by_habit_s = np.clip(lim.stuck_runs * track.longest_s, lim.known_stuck_s, lim.slow_stuck_s)
         return np.where(self._slow, np.where(known, by_habit_s, lim.slow_stuck_s), lim.fast_stuck_s)
 
+    def _watch_lone(self, view: View) -> None:
+        """Follow how long each thermocouple has been warm alone, from new readings only."""
+        residual_C = view.estimate.shell_residual_C[:, : self._shell_rise_C.shape[1]]
+        came = np.isfinite(residual_C)
+        self._shell_rise_C = np.where(came, residual_C, self._shell_rise_C)
+        lone = lone_shells(self._shell_rise_C, self._shell_side)
+        self._lone += min(view.scan_s / self.limits.lone_s, 1.0) * (lone - self._lone)
+
     def _score_steps(self) -> FloatArray:
-        """Largest step of a thermocouple and step of the voltmeter over their limits; NaN where nothing came."""
+        """Step of a thermocouple, one warm alone, step of the voltmeter, over their limits; NaN: nothing came."""
         n_anodes, n_shell = self._width
         limits = self._shell_steps.limits
         first = _N_JUDGED + n_anodes
@@ -271,6 +289,7 @@ class SensorFault:
         return np.stack(
             (
                 np.where(shell, largest_C / limits.shell_C, np.nan),
+                np.where(shell, self._lone.max(axis=1, initial=0.0) / self.limits.lone_frac, np.nan),
                 np.where(voltage, np.abs(self._voltage_step_V) / limits.voltage_V, np.nan),
             )
         )
@@ -336,6 +355,7 @@ class SensorFault:
             self._explain_mismatch,
             self._explain_rod,
             self._explain_shell_step,
+            self._explain_lone,
             self._explain_voltage_step,
         )
         return by_test[test](cell)
@@ -439,6 +459,19 @@ class SensorFault:
             "shell_temp_C": float(self._track.last[cell, column]),
         }
         beliefs = {"sensor_or_cable_broken": 0.6, "sensor_drift": 0.2, "wrong_scaling": 0.2}
+        return explanation(evidence, beliefs, *self._place(cell, column))
+
+    def _explain_lone(self, cell: int) -> Explanation:
+        sensor = int(np.argmax(self._lone[cell]))
+        column = _N_JUDGED + self._width[0] + sensor
+        evidence = {
+            "signal_code": _SHELL_CODE,
+            "sensor_number": float(sensor + 1),
+            "shell_rise_C": float(self._shell_rise_C[cell, sensor]),
+            "alone_frac": float(self._lone[cell, sensor]),
+            "shell_temp_C": float(self._track.last[cell, column]),
+        }
+        beliefs = {"sensor_drift": 0.7, "ledge_melting_local": 0.2, "wrong_scaling": 0.1}
         return explanation(evidence, beliefs, *self._place(cell, column))
 
     def _explain_voltage_step(self, cell: int) -> Explanation:

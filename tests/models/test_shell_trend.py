@@ -31,10 +31,10 @@ def test_bands_hold_four_fifths_of_the_arrivals(rate_C_h: float) -> None:
             found = [trend.hours_to(0, s, limit_C) for s in range(300)]
         arrived_h = np.where(np.isinf(arrived_h) & (true_C >= limit_C), (k + 1 - 96) / 12.0, arrived_h)
     held = [h.low - 0.25 <= a <= h.high for h, a in zip(found, arrived_h.tolist(), strict=True)]
-    # Neither too narrow nor, being a band, too wide; draught of the moment is part of what is forecast.
-    assert 0.75 <= np.mean(held) <= 0.97
-    if rate_C_h >= 5.0:
-        assert np.median([h.high - h.low for h in found]) < 6.0
+    assert np.mean(held) >= 0.8
+    # A band that holds everything says nothing: where a melt is plain, its ends are near.
+    if rate_C_h >= 15.0:
+        assert np.median([h.high - h.low for h in found]) < 5.0
         assert np.median([h.likely for h in found]) == pytest.approx(6.0, abs=0.8)
 
 
