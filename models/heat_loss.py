@@ -74,7 +74,7 @@ class HeatLossLimits(NamedTuple):
     wall_hot_C: float = 450.0
     wall_range_C: float = 100.0
     warn_C: float = 350.0
-    react_h: float = 3.0
+    react_h: float = 2.0
     thin_ledge_mm: float = 20.0
     ledge_W_mK: float = 1.6
     shell_area_frac: float = 1.6
@@ -172,6 +172,7 @@ class HeatLoss:
         self._ambient_C = np.full(n_cells, REFERENCE_AMBIENT_C)
         self._trend = ShellTrend(sensors)
         self._steps = ShellSteps(sensors)
+        self._steps_C = np.zeros(sensors)
         self._step_C = np.zeros(sensors)
         self._lone = np.zeros(sensors, dtype=np.bool_)
 
@@ -188,7 +189,11 @@ class HeatLoss:
         self._temp_C = np.where(came, temp_C, self._temp_C)
         self._trend.update(temp_C, view.scan_s)
         # What an instrument did to itself is no heat: steps are taken away, lone thermocouples left out below.
-        self._step_C = own_steps(self._steps.update(temp_C, view.scan_s), self._side)
+        steps_C = self._steps.update(temp_C, view.scan_s)
+        leapt_C = steps_C - self._steps_C
+        # Steps fade by far less than this from scan to scan.
+        self._trend.shift(np.where(np.abs(leapt_C) > 1.0, leapt_C, 0.0))
+        self._steps_C, self._step_C = steps_C, own_steps(steps_C, self._side)
         residual_C = residual_C - self._step_C
         fresh = np.isfinite(residual_C)
         self._residual_C = np.where(fresh, residual_C, self._residual_C)

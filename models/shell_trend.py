@@ -1,6 +1,6 @@
 """Where a shell temperature is going: level and rate of every thermocouple, and the hours until it reaches a limit."""
 
-from math import isnan, sqrt
+from math import exp, isnan, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -30,9 +30,10 @@ class TrendLimits(NamedTuple):
     rate_change_C_h, pace_change_C_h
         By how much the rate may change in an hour while it is found, and by how much it wanders later, in the
         forecast [degC/h]: a melt comes up within an hour or two and then keeps its pace for longer.
-    jump_C, jump_C_h
-        A reading this far from where the trend puts it, and as much more for every hour since the last, is an
-        instrument that was changed, never a shell [degC], [degC/h]: even a melt-out takes hours from 300 to 600.
+    settle_h
+        Shortest time constant with which a rise that is under way comes to rest [h]: a ledge that gets more heat finds
+        its new thickness within half a day, and a rate that is found is an hour or two old. The early end of a band
+        takes no rest for granted.
     max_gap_h
         After a longer silence the trend is not known any more [h].
     """
@@ -42,8 +43,7 @@ class TrendLimits(NamedTuple):
     rate_C_h: float = 5.0
     rate_change_C_h: float = 1.5
     pace_change_C_h: float = 0.5
-    jump_C: float = 20.0
-    jump_C_h: float = 100.0
+    settle_h: float = 3.0
     max_gap_h: float = 3.0
 
 
@@ -82,10 +82,6 @@ def _trend_step(temp_C: FloatArray, scan_h: float, limits: TrendLimits, state: F
             )
             level_C = state[_LEVEL, c, s] + gap_h * state[_RATE, c, s]
             off_C = reading_C - level_C
-            if abs(off_C) > limits.jump_C + limits.jump_C_h * gap_h:
-                state[_LEVEL, c, s] = reading_C
-                state[_LEVEL_VAR, c, s], state[_COVAR, c, s], state[_RATE_VAR, c, s] = noise_var, 0.0, rate_var
-                continue
             # Errors that last: readings closer than that are together worth one.
             reading_var = noise_var * max(1.0, 2.0 * limits.correlation_h / gap_h)
             total_var = level_var + reading_var
@@ -98,7 +94,7 @@ def _trend_step(temp_C: FloatArray, scan_h: float, limits: TrendLimits, state: F
 
 
 @kernel
-def _ahead(state: FloatArray, ahead_h: float, walk: float, sure_C: FloatArray) -> None:
+def _ahead(state: FloatArray, ahead_h: float, rise_h: float, walk: float, sure_C: FloatArray) -> None:
     for c in range(sure_C.shape[0]):
         for s in range(sure_C.shape[1]):
             var = (
@@ -107,7 +103,7 @@ def _ahead(state: FloatArray, ahead_h: float, walk: float, sure_C: FloatArray) -
                 + ahead_h**2 * state[_RATE_VAR, c, s]
                 + walk * ahead_h**3 / 3.0
             )
-            sure_C[c, s] = state[_LEVEL, c, s] + ahead_h * state[_RATE, c, s] - _TENTH * sqrt(var)
+            sure_C[c, s] = state[_LEVEL, c, s] + rise_h * state[_RATE, c, s] - _TENTH * sqrt(var)
 
 
 class ShellTrend:
@@ -123,8 +119,8 @@ class ShellTrend:
     Notes
     -----
     Local linear trend: Harvey, Forecasting, Structural Time Series Models and the Kalman Filter (1989), 2.3. The band
-    is that of the filter with the noise that is assumed, not measured: 86 to 100 % of made-up arrivals
-    lie in it (tests/models/test_shell_trend.py), for it allows for a pace that is still coming up. A melt that slows down arrives later than said, one that runs away earlier.
+    is that of the filter with the noise that is assumed, not measured; its early end lets the rise go on as it is, its
+    late end lets it come to rest, and the likeliest is half way (tests/models/test_shell_trend.py). A melt that runs away comes earlier.
     """
 
     def __init__(self, shape: tuple[int, int], limits: TrendLimits | None = None) -> None:
@@ -144,6 +140,16 @@ class ShellTrend:
         """
         _trend_step(temp_C, scan_s / 3600.0, self.limits, self._state)
 
+    def shift(self, by_C: FloatArray) -> None:
+        """Move levels by what instruments did to themselves; rates stay.
+
+        Parameters
+        ----------
+        by_C : (n_cells, n_shell)
+            [degC]
+        """
+        self._state[_LEVEL] += by_C
+
     def surely_C(self, ahead_h: float) -> FloatArray:
         """Temperature that a shell will exceed nine times in ten, some hours from now, (n_cells, n_shell) [degC].
 
@@ -153,7 +159,9 @@ class ShellTrend:
             From the newest reading [h].
         """
         sure_C = np.empty(self._state.shape[1:])
-        _ahead(self._state, ahead_h, self.limits.pace_change_C_h**2, sure_C)
+        lim = self.limits
+        rise_h = lim.settle_h * (1.0 - exp(-ahead_h / lim.settle_h))
+        _ahead(self._state, ahead_h, rise_h, lim.pace_change_C_h**2, sure_C)
         return sure_C
 
     def rate_C_h(self, cell: int, sensor: int) -> float:
@@ -172,12 +180,12 @@ class ShellTrend:
         """
         state = self._state[:, cell, sensor]
         t_h = np.arange(0.0, _HORIZON_H + _STEP_H, _STEP_H)
-        mean_C = state[_LEVEL] + t_h * state[_RATE]
+        rest_h = self.limits.settle_h * (1.0 - np.exp(-t_h / self.limits.settle_h))
+        runs_C, rests_C = (state[_LEVEL] + of_h * state[_RATE] for of_h in (t_h, rest_h))
         var = state[_LEVEL_VAR] + 2.0 * t_h * state[_COVAR] + t_h**2 * state[_RATE_VAR]
         sd_C = np.sqrt(var + self.limits.pace_change_C_h**2 * t_h**3 / 3.0)
-        z = (limit_C - mean_C) / sd_C
         likely, low, high = (
-            float(t_h[reached[0]]) if len(reached := np.flatnonzero(z <= sds)) else np.inf
-            for sds in (0.0, _TENTH, -_TENTH)
+            float(t_h[reached[0]]) if len(reached := np.flatnonzero(at_C >= limit_C)) else np.inf
+            for at_C in (0.5 * (runs_C + rests_C), runs_C + _TENTH * sd_C, rests_C - _TENTH * sd_C)
         )
         return Hours(likely, low, high)
