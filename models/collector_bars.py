@@ -135,7 +135,9 @@ class CollectorBars:
         cut_C = np.clip(self._rise_C, -3.0 * self._scale_C, 3.0 * self._scale_C)
         learned_C = np.where(quiet, np.where(settled, self._place_C + cut_C, apart_C), np.nan)
         mean_step(self._place_C, self._learned_s, learned_C, weight_s, lim.scale_memory_s)
-        gain = np.where(quiet & (self._learned_s > 0.0), weight_s / np.minimum(self._learned_s, lim.scale_memory_s), 0.0)
+        gain = np.where(
+            quiet & (self._learned_s > 0.0), weight_s / np.minimum(self._learned_s, lim.scale_memory_s), 0.0
+        )
         step_C = np.nan_to_num(np.minimum(gain, 1.0) * (1.2533 * np.abs(cut_C) - self._scale_C))
         self._scale_C = np.clip(self._scale_C + step_C, lim.min_scale_C, lim.max_scale_C)
 

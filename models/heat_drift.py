@@ -101,7 +101,11 @@ class HeatDrift:
         self._slot = slot
         width = self._shell.shape[1]
         self._shell = np.where(np.isfinite(view.shell_temp_C), view.shell_temp_C, self._shell)[:, :width]
-        for row, value in ((_BATH, estimate.bath_temp_C), (_SUPERHEAT, estimate.superheat_C), (_HEAT, estimate.heat_loss_kW)):
+        for row, value in (
+            (_BATH, estimate.bath_temp_C),
+            (_SUPERHEAT, estimate.superheat_C),
+            (_HEAT, estimate.heat_loss_kW),
+        ):
             known = estimate.assessed & np.isfinite(value)
             self._sum[row] += np.where(known, value, 0.0)
             self._count[row] += known

@@ -1,4 +1,4 @@
-"""Local heat loss through the sides: a shell that warms on one side means a ledge that thins there, and for how long."""
+"""Local heat loss through the sides: a shell that warms on one side means a ledge that thins there."""
 
 from typing import NamedTuple
 

@@ -239,9 +239,13 @@ class VoltageSteps:
         moved = np.isfinite(beam_mm) & ~(np.abs(beam_mm - self._beam_mm) <= lim.beam_mm)
         self._beam_mm = np.where(np.isfinite(beam_mm), np.where(moved, beam_mm, self._beam_mm), self._beam_mm)
         # A beam that is at work, an effect, a line that is off: nothing is known of a step for a while.
-        upset = moved | (view.voltage_high_V > lim.effect_V) | (view.scalar[_CURRENT] < lim.min_line_current_A)
+        upset = (
+            moved | (view.voltage_high_V > lim.effect_V) | (view.scalar[_CURRENT] < lim.min_line_current_A)
+        )
         wait_s = np.where(moved, lim.confirm_s, lim.max_gap_s)
-        self._rest_s = np.where(upset, np.maximum(self._rest_s, wait_s), np.maximum(self._rest_s - view.scan_s, 0.0))
+        self._rest_s = np.where(
+            upset, np.maximum(self._rest_s, wait_s), np.maximum(self._rest_s - view.scan_s, 0.0)
+        )
         known = np.isfinite(voltage_V)
         self._gap_s = np.where(known, 0.0, self._gap_s + view.scan_s)
         anew = known & ((self._rest_s > 0.0) | np.isnan(self._level_V) | np.isnan(self._beam_mm))

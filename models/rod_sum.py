@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.base import CellLayout, FloatArray, View
 from models.cusum import mean_step
@@ -99,7 +100,10 @@ class RodSum:
             self._close_slot()
         self._slot = slot
         current_A = view.scalar[_CURRENT]
-        share = view.anode_current_A[:, :width] / np.where(current_A >= lim.min_line_current_A, current_A, np.nan)[:, None]
+        share = (
+            view.anode_current_A[:, :width]
+            / np.where(current_A >= lim.min_line_current_A, current_A, np.nan)[:, None]
+        )
         whole = (np.isfinite(share) | ~self._exists).all(axis=1) & (self._n_anodes > 0)
         self._sum[whole] += np.where(self._exists, share, 0.0)[whole]
         self._count += whole
@@ -134,12 +138,16 @@ class RodSum:
         quiet = here & (~high | moved)
         weight_s = np.where(quiet, _SLOT_S, np.nan)[:, None]
         off = total - self._usual[:, 0]
-        gain = np.where(quiet & (self._usual_s[:, 0] > 0.0), _SLOT_S / np.clip(self._usual_s[:, 0], _SLOT_S, lim.memory_s), 0.0)
+        gain = np.where(
+            quiet & (self._usual_s[:, 0] > 0.0),
+            _SLOT_S / np.clip(self._usual_s[:, 0], _SLOT_S, lim.memory_s),
+            0.0,
+        )
         self._spread += gain * (1.2533 * np.abs(np.nan_to_num(off)) - self._spread)
         mean_step(self._usual, self._usual_s, total[:, None], weight_s, lim.memory_s)
         self._learn_rods(rod, here, quiet)
 
-    def _learn_rods(self, rod: FloatArray, here: FloatArray, quiet: FloatArray) -> None:
+    def _learn_rods(self, rod: FloatArray, here: NDArray[np.bool_], quiet: NDArray[np.bool_]) -> None:
         """Follow every rod; what it was before a fault is kept while the sum is off."""
         lim = self.limits
         first = np.isnan(self._rod_spread) & np.isfinite(rod)

@@ -48,7 +48,7 @@ class TrendLimits(NamedTuple):
 
 
 class Hours(NamedTuple):
-    """Hours until a limit: likeliest, and the two ends of a band that holds the truth four times in five; inf: never."""
+    """Hours until a limit: likeliest, and both ends of a band for four times in five; inf: not in sight."""
 
     likely: float
     low: float
@@ -120,7 +120,8 @@ class ShellTrend:
     -----
     Local linear trend: Harvey, Forecasting, Structural Time Series Models and the Kalman Filter (1989), 2.3. The band
     is that of the filter with the noise that is assumed, not measured; its early end lets the rise go on as it is, its
-    late end lets it come to rest, and the likeliest is half way (tests/models/test_shell_trend.py). A melt that runs away comes earlier.
+    late end lets it come to rest, and the likeliest is half way (tests/models/test_shell_trend.py). A melt that runs
+    away comes earlier.
     """
 
     def __init__(self, shape: tuple[int, int], limits: TrendLimits | None = None) -> None:

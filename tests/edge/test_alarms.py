@@ -338,7 +338,11 @@ def test_an_alarm_of_a_cell_may_point_at_an_anode_and_survives_a_restart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pointing = Explanation({"sensor_number": 2.0}, (Cause("sensor_drift", 1.0),), anode=2)
-    monkeypatch.setattr(Says, "explain", lambda *_: pointing)
+
+    def explain(_self: Says, _kind: str, _cell: int, _slot: int) -> Explanation:
+        return pointing
+
+    monkeypatch.setattr(Says, "explain", explain)
     before = Story(kind="sensor_fault", slot="cell")
     (raised,) = before.scans([[1.5]], 3)
     assert (raised.anode, raised.side, raised.action) == (2, None, "do 2")

@@ -107,9 +107,10 @@ def test_warm_bars_make_iron_alone_believed() -> None:
 def test_cells_without_bars_are_judged_by_their_metal_only() -> None:
     bare = layout(2)._replace(n_bars=np.zeros(2, dtype=np.int64))
     detector = BottomLoss(bare)
+    last = np.zeros((2, 1))
     for day in range(3):
         view = blank(bare, START_US + day * DAY_US)
         taken = Taken(0, "metal_silicon_ppm", view.time_us - DAY_US // 3, 2500.0)
-        (score,) = detector.update(view._replace(samples=(taken,)))
-    assert score.value[0, 0] == pytest.approx(1.25)
-    assert np.isnan(score.value[1, 0])
+        last = detector.update(view._replace(samples=(taken,)))[0].value
+    assert last[0, 0] == pytest.approx(1.25)
+    assert np.isnan(last[1, 0])

@@ -7,7 +7,7 @@ from models.shell_trend import Hours, ShellTrend
 
 
 def shells(rng: np.random.Generator, rate_C_h: np.ndarray, hours: float, scan_s: float = 300.0):
-    """True and read temperatures from 320 degC: rates wander, draught of an hour (2.5 degC), readings good to 1 degC."""
+    """True and read temperatures from 320 degC: rates wander, draught of an hour, readings good to 1 degC."""
     n, scan_h = len(rate_C_h), scan_s / 3600.0
     rate_C_h, true_C = rate_C_h.copy(), np.full(n, 320.0)
     draught_C = rng.normal(0.0, 2.5, n)
