@@ -33,6 +33,9 @@ class RodLimits(NamedTuple):
         An anode this young moves by itself and is named only where nothing else fits [h].
     sure
         Gain in squared deviations at which a rod is named, and by which it must lead the next.
+    others_least
+        With at least this many other cells of the line, the median movement of their sums is taken away: that is the
+        meter of the line.
     hold_s
         A score stands this long without both currents [s].
     min_line_current_A
@@ -48,6 +51,7 @@ class RodLimits(NamedTuple):
     settle_h: float = 72.0
     young_h: float = 72.0
     sure: float = 6.0
+    others_least: int = 4
     hold_s: float = 3600.0
     min_line_current_A: float = 10_000.0
 
@@ -56,8 +60,9 @@ class RodSum:
     """Scores every cell by how far the sum of its rods has moved from its usual place against the line current.
 
     A real change of one anode is taken up by the others and leaves the sum alone; a gain, an offset or an open rod
-    changes it by its own error. The rod whose own change is the sum's is named. Cells of which not every rod is
-    measured are not judged (NaN).
+    changes it by its own error. The rod whose own change is the sum's is named. What at least five cells of a line
+    share is the line's own meter and is taken away; that part alone depends on the other cells. Cells of which not
+    every rod is measured are not judged (NaN).
 
     Parameters
     ----------
@@ -85,6 +90,8 @@ class RodSum:
         self._usual, self._usual_s = np.zeros((n_cells, 1)), np.zeros((n_cells, 1))
         self._spread = np.zeros(n_cells)
         self._off_h = np.zeros(n_cells)
+        self._line = layout.line_index.astype(np.int64)
+        self._shared = np.zeros(n_cells)
         #: Share of every rod now, before, and how it usually moves.
         self._rod = np.zeros((n_cells, width))
         self._rod_before = np.zeros((n_cells, width))
@@ -114,7 +121,7 @@ class RodSum:
 
     def _off(self) -> FloatArray:
         """Distance of the sum from its usual place, as a share of the line current."""
-        return self._now[:, 0] - self._usual[:, 0]
+        return self._now[:, 0] - self._usual[:, 0] - self._shared
 
     def _limit(self) -> FloatArray:
         lim = self.limits
@@ -130,6 +137,12 @@ class RodSum:
         slot_s = np.full(self._now.shape, _SLOT_S)
         mean_step(self._now, self._now_s, total[:, None], slot_s, lim.fast_s)
         settled = self._usual_s[:, 0] >= lim.learn_s
+        self._shared[:] = 0.0
+        off = self._off()
+        for line in np.unique(self._line):
+            of = settled & here & (self._line == line)
+            if np.count_nonzero(of) > lim.others_least:
+                self._shared[self._line == line] = np.median(off[of])
         high = settled & here & (np.abs(self._off()) > 0.5 * self._limit())
         self._off_h = np.where(high, self._off_h + _SLOT_S / 3600.0, np.where(here, 0.0, self._off_h))
         # Instruments that were changed for good have a new place; it is learned as if from the beginning.
@@ -137,7 +150,7 @@ class RodSum:
         self._usual_s[moved], self._off_h[moved] = 0.0, 0.0
         quiet = here & (~high | moved)
         weight_s = np.where(quiet, _SLOT_S, np.nan)[:, None]
-        off = total - self._usual[:, 0]
+        off = total - self._usual[:, 0] - self._shared
         gain = np.where(
             quiet & (self._usual_s[:, 0] > 0.0),
             _SLOT_S / np.clip(self._usual_s[:, 0], _SLOT_S, lim.memory_s),
