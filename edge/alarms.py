@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edge.alarm_delays import Delays, Pair, pairs
 from edge.alarm_rules import Rule
-from models.base import Cause, Detector, Explanation, Scores, Slot
+from models.base import Detector, Explanation, Scores, Slot
 from streams.messages import Operator
 from streams.plant_file import Plant
 from twin.signals import SIDES
@@ -198,6 +198,8 @@ class AlarmEngine:
         events: list[AlarmEvent] = []
         for alarm in live:
             slot = f"a{alarm.anode:02d}" if alarm.anode is not None else (alarm.side or "")
+            # An alarm of the whole cell may point at a place, but only a slot stands in the id.
+            slot = slot if f"-{alarm.kind}-{slot}-" in alarm.id else ""
             key = (alarm.kind, alarm.line, alarm.cell, slot)
             self.live[key] = alarm
             condition = self._conditions.get(alarm.kind)
@@ -290,7 +292,8 @@ class AlarmEngine:
                 evidence = {"cells_in_alarm": float(high.sum()), "cells_of_line": float(len(cells))}
                 evidence |= explained.evidence
                 score = float(value[cells[row], slot])
-                alarm = self._new(time_us, key, rule, detector, score, evidence, explained.causes)
+                told = Explanation(evidence, explained.causes)
+                alarm = self._new(time_us, key, rule, detector, score, told)
                 events.append(self._event(time_us, alarm, "raise"))
             else:
                 raised += mine
@@ -312,8 +315,7 @@ class AlarmEngine:
             self.rules[scores.kind],
             detector,
             float(scores.value[cell, slot]),
-            explained.evidence,
-            explained.causes,
+            explained,
         )
         if suppressed and alarm.state == "UNACK":
             alarm.state = "DSUPR"
@@ -326,8 +328,7 @@ class AlarmEngine:
         rule: Rule,
         detector: Detector,
         score: float,
-        evidence: dict[str, float],
-        causes: tuple[Cause, ...],
+        explained: Explanation,
     ) -> Alarm:
         """Begin an alarm; it takes the place of one that returned to normal, and its shelf where it lay on one."""
         kind, line, cell, slot = key
@@ -340,15 +341,15 @@ class AlarmEngine:
             kind=kind,
             line=line,
             cell=cell,
-            anode=int(slot[1:]) if slot.startswith("a") and slot[1:].isdigit() else None,
-            side=slot if slot in SIDES else None,
+            anode=int(slot[1:]) if slot.startswith("a") and slot[1:].isdigit() else explained.anode,
+            side=slot if slot in SIDES else explained.side,
             state="UNACK" if kept is None else kept.state,
             until_us=0 if kept is None else kept.until_us,
             priority=rule.priority,
             score=_rounded(score),
             raised_us=time_us,
-            evidence={name: _rounded(figure) for name, figure in evidence.items()},
-            causes=[{"cause": c.cause, "weight": _rounded(c.weight)} for c in causes],
+            evidence={name: _rounded(figure) for name, figure in explained.evidence.items()},
+            causes=[{"cause": c.cause, "weight": _rounded(c.weight)} for c in explained.causes],
             model=detector.version,
         )
         self.live[key] = alarm

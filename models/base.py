@@ -141,10 +141,24 @@ class Cause(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """Why a score is high: named figures (units in the names) and causes, most likely first."""
+    """Why a score is high, and where a score of the whole cell points.
+
+    Attributes
+    ----------
+    evidence
+        Figures by name, units in the names.
+    causes
+        Most likely first.
+    anode
+        Counted from 1; None where the slot says it or nothing does.
+    side
+        One of ``twin.signals.SIDES``; None where the slot says it or nothing does.
+    """
 
     evidence: dict[str, float]
     causes: tuple[Cause, ...]
+    anode: int | None = None
+    side: str | None = None
 
 
 class CellLayout(NamedTuple):

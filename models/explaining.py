@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from models.base import Cause, Explanation
 
 
-def explanation(evidence: Mapping[str, float], weights: Mapping[str, float]) -> Explanation:
+def explanation(
+    evidence: Mapping[str, float],
+    weights: Mapping[str, float],
+    anode: int | None = None,
+    side: str | None = None,
+) -> Explanation:
     """Explanation from figures and unnormalised beliefs; figures that are not finite are left out.
 
     Parameters
@@ -15,14 +20,16 @@ def explanation(evidence: Mapping[str, float], weights: Mapping[str, float]) -> 
         Figures by name, units in the names.
     weights
         Unnormalised belief by cause key.
+    anode, side
+        Where a score of the whole cell points, if anywhere: see `Explanation`.
 
     Examples
     --------
     >>> explanation({"age_h": 8.0, "superheat_C": math.nan}, {"set_high": 2.0})
-    Explanation(evidence={'age_h': 8.0}, causes=(Cause(cause='set_high', weight=1.0),))
+    Explanation(evidence={'age_h': 8.0}, causes=(Cause(cause='set_high', weight=1.0),), anode=None, side=None)
     """
     known = {name: float(value) for name, value in evidence.items() if math.isfinite(value)}
-    return Explanation(known, ranked(weights))
+    return Explanation(known, ranked(weights), anode, side)
 
 
 def ranked(weights: Mapping[str, float]) -> tuple[Cause, ...]:

@@ -8,10 +8,15 @@ from numpy.typing import NDArray
 from models.base import CellLayout, Explanation, FloatArray, IntArray, Scores, View
 from models.cusum import cusum_step, mean_step
 from models.explaining import explanation
+from models.reading_steps import ShellSteps, lone_shells, own_steps
+from models.shell_trend import Hours, ShellTrend
+from twin.heat import REFERENCE_AMBIENT_C, shell_flux_W_m2
 from twin.jit import kernel
-from twin.signals import SIDES
+from twin.signals import SCALAR_READINGS, SIDES
 
 _N_SIDES = len(SIDES)
+_AMBIENT = SCALAR_READINGS.index("ambient_temp_C")
+_DAY_S = 86400.0
 
 
 class HeatLossLimits(NamedTuple):
@@ -45,6 +50,14 @@ class HeatLossLimits(NamedTuple):
     wall_hot_C, wall_range_C
         Shell temperature at which to act and the distance from it to emergency [degC]: practice warns at
         350-400, acts at 450 and calls 550 an emergency.
+    warn_C, react_h
+        From the warning on [degC], a side whose trend surely (nine times in ten) passes the limit within the time
+        that a crew needs to bring air lances and crushed bath [h] is raised before it is there.
+    thin_ledge_mm
+        Local ledge at which to act [mm].
+    ledge_W_mK, shell_area_frac, emissivity
+        Conductivity of frozen bath, shell face over ledge face, blackness of the shell: those of the shipped
+        technologies, for the ledge in front of one thermocouple.
     """
 
     drift: float = 1.5
@@ -60,6 +73,12 @@ class HeatLossLimits(NamedTuple):
     slow_s: float = 3600.0
     wall_hot_C: float = 450.0
     wall_range_C: float = 100.0
+    warn_C: float = 350.0
+    react_h: float = 2.0
+    thin_ledge_mm: float = 20.0
+    ledge_W_mK: float = 1.6
+    shell_area_frac: float = 1.6
+    emissivity: float = 0.85
 
 
 @kernel
@@ -124,7 +143,7 @@ class HeatLoss:
     """
 
     name = "heat_loss"
-    version = "heat_loss/1"
+    version = "heat_loss/2"
     kinds = ("ledge_thinning", "side_wall_hot")
 
     def __init__(self, layout: CellLayout, limits: HeatLossLimits | None = None) -> None:
@@ -147,6 +166,15 @@ class HeatLoss:
         self._common_C = np.full(sides, np.nan)
         self._superheat_C = np.full(n_cells, np.nan)
         self._ledge_mm = np.full(n_cells, np.nan)
+        #: Ledge of a day without a melt.
+        self._usual_ledge_mm = np.full(n_cells, np.nan)
+        self._liquidus_C = np.full(n_cells, np.nan)
+        self._ambient_C = np.full(n_cells, REFERENCE_AMBIENT_C)
+        self._trend = ShellTrend(sensors)
+        self._steps = ShellSteps(sensors)
+        self._steps_C = np.zeros(sensors)
+        self._step_C = np.zeros(sensors)
+        self._lone = np.zeros(sensors, dtype=np.bool_)
 
     def update(self, view: View) -> tuple[Scores, ...]:
         """Take in one scan and score every side."""
@@ -159,22 +187,32 @@ class HeatLoss:
         self._wall_C = np.where(came, np.fmin(temp_C, self._temp_C), self._wall_C)
         self._wall_C = np.where(came & np.isnan(self._temp_C), np.nan, self._wall_C)
         self._temp_C = np.where(came, temp_C, self._temp_C)
+        self._trend.update(temp_C, view.scan_s)
+        # What an instrument did to itself is no heat: steps are taken away, lone thermocouples left out below.
+        steps_C = self._steps.update(temp_C, view.scan_s)
+        leapt_C = steps_C - self._steps_C
+        # Steps fade by far less than this from scan to scan.
+        self._trend.shift(np.where(np.abs(leapt_C) > 1.0, leapt_C, 0.0))
+        self._steps_C, self._step_C = steps_C, own_steps(steps_C, self._side)
+        residual_C = residual_C - self._step_C
         fresh = np.isfinite(residual_C)
         self._residual_C = np.where(fresh, residual_C, self._residual_C)
         self._sensor_age_s = np.where(came | fresh, 0.0, self._sensor_age_s + view.scan_s)
         alive = self._sensor_age_s <= lim.sensor_hold_s
+        self._lone = lone_shells(np.where(alive, self._residual_C, np.nan), self._side)
+        residual_C = np.where(self._lone, np.nan, residual_C)
 
         means_C = np.empty((self._side.shape[0], _N_SIDES))
         common_C = np.empty_like(means_C)
         fresh_C = np.empty_like(means_C)
-        _side_means(np.where(alive, self._residual_C, np.nan), self._side, means_C)
+        _side_means(np.where(alive & ~self._lone, self._residual_C, np.nan), self._side, means_C)
         _side_means(residual_C, self._side, fresh_C)
         _common_of_others(means_C, common_C)
         self._score_sides(view, np.where(np.isfinite(fresh_C), means_C, np.nan), common_C)
         self._superheat_C = np.where(
             np.isfinite(estimate.superheat_C), estimate.superheat_C, self._superheat_C
         )
-        self._ledge_mm = np.where(np.isfinite(estimate.ledge_bath_mm), estimate.ledge_bath_mm, self._ledge_mm)
+        self._learn_cell(view)
 
         judged = (self._observed_s[1] >= lim.min_observed_s) & (self._side_age_s <= lim.score_hold_s)
         thinning = np.where(judged, self._total / lim.limit, np.nan)
@@ -182,6 +220,19 @@ class HeatLoss:
             Scores("ledge_thinning", "side", thinning),
             Scores("side_wall_hot", "side", self._wall_score(alive)),
         )
+
+    def _learn_cell(self, view: View) -> None:
+        """Keep what the twin and the air say of the cell; a day's ledge is learned while no side melts."""
+        estimate, ambient_C = view.estimate, view.scalar[_AMBIENT]
+        known = np.isfinite(estimate.ledge_bath_mm)
+        self._ledge_mm = np.where(known, estimate.ledge_bath_mm, self._ledge_mm)
+        self._liquidus_C = np.where(np.isfinite(estimate.liquidus_C), estimate.liquidus_C, self._liquidus_C)
+        self._ambient_C = np.where(np.isfinite(ambient_C), ambient_C, self._ambient_C)
+        quiet = known & (self._total < 0.25 * self.limits.limit).all(axis=1)
+        step_mm = min(view.scan_s / _DAY_S, 1.0) * (self._ledge_mm - self._usual_ledge_mm)
+        first = np.isnan(self._usual_ledge_mm)
+        later_mm = np.where(first, self._ledge_mm, self._usual_ledge_mm + step_mm)
+        self._usual_ledge_mm = np.where(quiet, later_mm, self._usual_ledge_mm)
 
     def _score_sides(self, view: View, means_C: FloatArray, common_C: FloatArray) -> None:
         """Advance sums, rates and spreads of the sides that have a new reading."""
@@ -206,9 +257,12 @@ class HeatLoss:
         self._scale_C = np.clip(learned_C, lim.min_scale_C, lim.max_scale_C)
 
     def _wall_score(self, alive: NDArray[np.bool_]) -> FloatArray:
-        """Absolute shell temperature of each side's hottest sensor: 1 at the limit, 2 in an emergency."""
+        """Each side's hottest sensor, now or where it surely will be soon: 1 at the limit, 2 in an emergency."""
         lim = self.limits
-        wall_C = np.where(alive, self._wall_C, np.nan)
+        soon_C = np.where(self._wall_C >= lim.warn_C, self._trend.surely_C(lim.react_h), np.nan)
+        # What is to come is worth an alarm, but no emergency yet.
+        soon_C = np.minimum(soon_C, lim.wall_hot_C + 0.5 * lim.wall_range_C)
+        wall_C = np.where(alive, np.fmax(self._wall_C, soon_C), np.nan)
         score = np.full((self._side.shape[0], _N_SIDES), np.nan)
         for side in range(_N_SIDES):
             here = np.where((self._side == side) & np.isfinite(wall_C), wall_C, -np.inf)
@@ -244,7 +298,10 @@ class HeatLoss:
             "hottest_shell_temp_C": float(self._temp_C[cell, hottest]) if hottest >= 0 else np.nan,
             "superheat_C": float(self._superheat_C[cell]),
             "ledge_bath_mm": float(self._ledge_mm[cell]),
+            "sides_without_sensor": float(_N_SIDES - len(set(self._side[cell].tolist()) - {-1})),
         }
+        if hottest >= 0:
+            evidence |= self._outlook(cell, hottest)
         # Sensors of a side agree about a melt; a thermocouple that drifts is alone.
         risen_C = 2.0 * self.limits.min_scale_C
         agree = float(np.mean(rises_C > risen_C)) if len(mine) else 0.0
@@ -261,3 +318,37 @@ class HeatLoss:
             "hood_or_ambient": 0.05 + 0.4 * shared * (1.0 - hot),
         }
         return explanation(evidence, weights)
+
+    def _outlook(self, cell: int, sensor: int) -> dict[str, float]:
+        """Hours until a thermocouple shows the limit, and until the ledge in front of it is thin; inf: not in sight."""
+        lim = self.limits
+        hot: Hours = self._trend.hours_to(cell, sensor, lim.wall_hot_C)
+        told = {
+            "hours_to_limit_h": hot.likely,
+            "hours_to_limit_low_h": hot.low,
+            "hours_to_limit_high_h": hot.high,
+            "trend_C_h": self._trend.rate_C_h(cell, sensor),
+        }
+        residual_C = float(self._residual_C[cell, sensor])
+        temp_C = float(self._temp_C[cell, sensor])
+        resistance = self._resistance_m2K_W(cell, temp_C)
+        lost_mm = 1e3 * lim.ledge_W_mK * (self._resistance_m2K_W(cell, temp_C - residual_C) - resistance)
+        here_mm = float(self._usual_ledge_mm[cell]) - lost_mm
+        if not np.isfinite(here_mm):
+            return told
+        told["ledge_here_mm"] = max(here_mm, 0.0)
+        thin = resistance - 1e-3 * (here_mm - lim.thin_ledge_mm) / lim.ledge_W_mK
+        grid_C = np.arange(temp_C, 2.0 * lim.wall_hot_C)
+        reached = [t for t in grid_C.tolist() if self._resistance_m2K_W(cell, t) <= thin]
+        if reached:
+            thinned = self._trend.hours_to(cell, sensor, reached[0])
+            told["hours_to_thin_ledge_h"] = thinned.likely
+            told["hours_to_thin_ledge_low_h"] = thinned.low
+            told["hours_to_thin_ledge_high_h"] = thinned.high
+        return told
+
+    def _resistance_m2K_W(self, cell: int, shell_C: float) -> float:
+        """Resistance from liquidus to a shell that gives off what reaches it, by face of the ledge [m2 K/W]."""
+        lim = self.limits
+        flux_W_m2 = shell_flux_W_m2(shell_C, float(self._ambient_C[cell]), lim.emissivity)
+        return (float(self._liquidus_C[cell]) - shell_C) / max(flux_W_m2 * lim.shell_area_frac, 1.0)

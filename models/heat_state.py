@@ -1,4 +1,4 @@
-"""Cold and hot cells: how probable low, normal and high superheat are, by the twin's estimate and by anode effects."""
+"""Cold and hot cells: probable superheat by the twin and by anode effects, and drift from the cell's own place."""
 
 from math import erfc, exp, isnan, log, sqrt
 from typing import NamedTuple
@@ -7,6 +7,8 @@ import numpy as np
 
 from models.base import CellLayout, Explanation, FloatArray, Scores, View
 from models.explaining import explanation
+from models.heat_drift import HeatDrift
+from models.reading_steps import VoltageSteps
 from twin.jit import kernel
 from twin.signals import SCALAR_READINGS
 
@@ -132,11 +134,11 @@ def state_probabilities(
 
 
 class HeatState:
-    """Scores every cell by the probabilities of low and of high superheat.
+    """Scores every cell by the probabilities of low and of high superheat, and by its drift (`HeatDrift`).
 
     Temperature alone says little: most of its change is change of the liquidus, which the twin knows. So a cell whose
     temperature falls stays normal unless its superheat falls too, or anode effects come with it. Cells that the twin
-    does not assess are not judged (NaN).
+    does not assess are not judged (NaN), nor are those whose voltmeter has just stepped: the twin's heat is its heat.
 
     Parameters
     ----------
@@ -152,7 +154,7 @@ class HeatState:
     """
 
     name = "heat_state"
-    version = "heat_state/1"
+    version = "heat_state/2"
     kinds = ("cell_cold", "cell_hot")
 
     def __init__(self, layout: CellLayout, limits: HeatStateLimits | None = None) -> None:
@@ -167,11 +169,18 @@ class HeatState:
         self._sd_C = np.full(n, np.nan)
         self._bath_C = np.full(n, np.nan)
         self._residual_V = np.full(n, np.nan)
+        self._drift = HeatDrift(layout)
+        self._drifted = np.full((2, n), np.nan)
+        self._steps = VoltageSteps(n)
 
     def update(self, view: View) -> tuple[Scores, ...]:
         """Take in one scan and score every cell."""
         lim, estimate = self.limits, view.estimate
         self._watch(view.scalar[_VOLTAGE], view.scan_s)
+        stepped = np.abs(self._steps.update(view)) >= self._steps.limits.voltage_V
+        view = view._replace(estimate=estimate._replace(assessed=estimate.assessed & ~stepped))
+        estimate = view.estimate
+        self._drifted = self._drift.update(view)
         fresh = estimate.assessed & np.isfinite(estimate.superheat_C) & np.isfinite(estimate.superheat_sd_C)
         for kept, now in (
             (self._superheat_C, estimate.superheat_C),
@@ -181,15 +190,14 @@ class HeatState:
         ):
             kept[fresh] = now[fresh]
         self._since_s = np.where(fresh, 0.0, self._since_s + view.scan_s)
-        held = self._since_s <= lim.hold_s
+        held = (self._since_s <= lim.hold_s) & ~stepped
+        self._drifted[:, stepped] = np.nan
         self._chance = state_probabilities(
             np.where(held, self._superheat_C, np.nan), self._sd_C, self._effects, self._watched_d, lim
         )
         score = self._chance / lim.raise_probability
-        return (
-            Scores("cell_cold", "cell", score[:, _LOW : _LOW + 1].copy()),
-            Scores("cell_hot", "cell", score[:, _HIGH:].copy()),
-        )
+        cold, hot = (np.fmax(score[:, s], self._drifted[d]) for s, d in ((_LOW, 0), (_HIGH, 1)))
+        return (Scores("cell_cold", "cell", cold[:, None]), Scores("cell_hot", "cell", hot[:, None]))
 
     def _watch(self, voltage_V: FloatArray, scan_s: float) -> None:
         """Count anode effects over watched time; what is old fades."""
@@ -223,9 +231,13 @@ class HeatState:
             "bath_temp_C": float(self._bath_C[cell]),
             "anode_effects_3d": effects,
             "voltage_residual_V": over_V,
+            **self._drift.evidence(cell),
         }
+        # Heat that left its own place says the same as a voltage that did, once the twin has followed it.
+        heat = evidence["heat_loss_drift_kW"] / max(self._drift.usual_heat_kW(cell), 1.0)
         # A tenth of a volt above or below what the twin expects is plainly too much or too little.
-        above, below = (min(max(sign * over_V / 0.1, 0.0), 1.0) for sign in (1.0, -1.0))
+        heat = float(np.nan_to_num(heat))
+        above, below = (min(max(sign * (over_V / 0.1 + heat / 0.05), 0.0), 1.0) for sign in (1.0, -1.0))
         if kind == "cell_cold":
             weights = {
                 "heat_input_low": 0.4 + 0.6 * below,

@@ -4,18 +4,20 @@ from collections.abc import Callable
 
 from models.anode_pickup import AnodePickup
 from models.base import CellLayout, Detector
+from models.bottom_loss import BottomLoss
+from models.cover_loss import CoverLoss
 from models.heat_loss import HeatLoss
 from models.heat_state import HeatState
-from models.metal_quality import MetalQuality
 from models.sensor import SensorFault
 from models.silence import Silence
 
 #: Detectors by name; a new one is one file and one line here.
 DETECTORS: dict[str, Callable[[CellLayout], Detector]] = {
     AnodePickup.name: AnodePickup,
+    CoverLoss.name: CoverLoss,
     HeatLoss.name: HeatLoss,
     HeatState.name: HeatState,
-    MetalQuality.name: MetalQuality,
+    BottomLoss.name: BottomLoss,
     Silence.name: Silence,
     SensorFault.name: SensorFault,
 }
@@ -23,9 +25,10 @@ DETECTORS: dict[str, Callable[[CellLayout], Detector]] = {
 #: Alarm kinds that are scored, in the order of the detectors.
 KINDS: tuple[str, ...] = (
     AnodePickup.kinds
+    + CoverLoss.kinds
     + HeatLoss.kinds
     + HeatState.kinds
-    + MetalQuality.kinds
+    + BottomLoss.kinds
     + Silence.kinds
     + SensorFault.kinds
 )

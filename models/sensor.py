@@ -1,4 +1,4 @@
-"""Instrument faults: readings refused, stopped, stuck, or in contradiction with each other."""
+"""Instrument faults: readings refused, stopped, stuck, stepping, or in contradiction with each other."""
 
 from typing import NamedTuple
 
@@ -7,8 +7,10 @@ import numpy as np
 from models.base import CellLayout, Explanation, FloatArray, IntArray, Scores, View
 from models.cusum import mean_step
 from models.explaining import explanation
+from models.reading_steps import ShellSteps, VoltageSteps, lone_shells
+from models.rod_sum import RodSum
 from twin.jit import kernel
-from twin.signals import SCALAR_READINGS, SIGNALS
+from twin.signals import SCALAR_READINGS, SIDES, SIGNALS
 
 #: Evidence carries numbers only: ``signal_code`` is the position in this tuple, ``sensor_number`` counts
 #: from 1.
@@ -37,6 +39,13 @@ class SensorLimits(NamedTuple):
         [s] while something else of the cell varies. Voltage noise is 4 mV or more at 10 s against a
         resolution of about 1 mV; a shell follows the daily swing of the air by several degrees, so 6 h at
         one value are no steady state.
+    known_stuck_s, stuck_runs, run_learn_s
+        A slow instrument watched for `run_learn_s` [s] is stuck sooner: when it is constant for `stuck_runs` times
+        its own longest constant spell and no less than `known_stuck_s` [s]. A thermocouple of 0.1 degC is never
+        constant for minutes, one of 1 degC may be for an hour.
+    lone_s, lone_frac
+        A thermocouple that was warm beside cool ones for this share of the time with this memory [s] drifts: a melt
+        reaches its neighbours within an hour or two.
     stuck_readings
         Equal readings in a row needed besides [count].
     stopped_s, stopped_intervals
@@ -57,6 +66,11 @@ class SensorLimits(NamedTuple):
     refused_s: float = 300.0
     fast_stuck_s: float = 600.0
     slow_stuck_s: float = 21_600.0
+    lone_s: float = 14_400.0
+    lone_frac: float = 0.6
+    known_stuck_s: float = 1800.0
+    stuck_runs: float = 4.0
+    run_learn_s: float = 43_200.0
     stuck_readings: int = 8
     stopped_s: float = 600.0
     stopped_intervals: float = 10.0
@@ -76,6 +90,8 @@ class _Track(NamedTuple):
     interval_s: FloatArray
     n_seen: IntArray
     n_equal: IntArray
+    first_us: IntArray
+    longest_s: FloatArray
 
 
 @kernel
@@ -88,6 +104,8 @@ def _track_step(
     interval_s: FloatArray,
     n_seen: IntArray,
     n_equal: IntArray,
+    first_us: IntArray,
+    longest_s: FloatArray,
 ) -> None:
     for i in range(value.shape[0]):
         for j in range(value.shape[1]):
@@ -95,7 +113,7 @@ def _track_step(
             if np.isnan(x):
                 continue
             if n_seen[i, j] == 0:
-                changed_us[i, j] = time_us
+                changed_us[i, j] = first_us[i, j] = time_us
             else:
                 gap_s = (time_us - seen_us[i, j]) * 1e-6
                 if n_seen[i, j] == 1:
@@ -108,6 +126,10 @@ def _track_step(
                 if abs(x - last[i, j]) <= 1e-9 * abs(x):
                     n_equal[i, j] += 1
                 else:
+                    spell_s = (seen_us[i, j] - changed_us[i, j]) * 1e-6
+                    # Hours at one value are a fault and no habit.
+                    if longest_s[i, j] < spell_s < 3600.0:
+                        longest_s[i, j] = spell_s
                     n_equal[i, j] = 0
                     changed_us[i, j] = time_us
             last[i, j] = x
@@ -118,11 +140,13 @@ def _track_step(
 class SensorFault:
     """Finds the worst instrument of every cell.
 
-    Four tests, the highest counts: refused readings that persist, a value that does not change while
+    Eight tests, the highest counts: refused readings that persist, a value that does not change while
     something else of the cell does, a signal that used to come and stopped while the cell's voltage still
-    comes (a cell of which nothing comes is silent, which is another kind), and a sum of anode currents that
-    contradicts the line current. Readings shared by the line, the beam position and collector bars are not
-    judged.
+    comes (a cell of which nothing comes is silent, which is another kind), a sum of anode currents that
+    contradicts the line current, one that has left its own place (`RodSum`: one rod), and shell temperatures
+    and voltages that step as no cell can (`ShellSteps`, `VoltageSteps`), and a thermocouple that warms alone on
+    its side (`lone_shells`). The anode of a rod and the side of a
+    thermocouple are named. Readings shared by the line, the beam position and collector bars are not judged.
 
     Parameters
     ----------
@@ -133,7 +157,7 @@ class SensorFault:
     """
 
     name = "sensor"
-    version = "sensor/1"
+    version = "sensor/2"
     kinds = ("sensor_fault",)
 
     def __init__(self, layout: CellLayout, limits: SensorLimits | None = None) -> None:
@@ -151,11 +175,21 @@ class SensorFault:
             np.full(shape, np.nan),
             np.zeros(shape, dtype=np.int64),
             np.zeros(shape, dtype=np.int64),
+            np.zeros(shape, dtype=np.int64),
+            np.zeros(shape),
         )
-        fast = np.zeros(shape[1], dtype=np.bool_)
-        fast[0] = True
-        fast[_N_JUDGED : _N_JUDGED + n_anodes] = True
-        self._stuck_limit_s = np.where(fast, self.limits.fast_stuck_s, self.limits.slow_stuck_s)
+        self._slow = np.ones(shape[1], dtype=np.bool_)
+        self._slow[0] = False
+        self._slow[_N_JUDGED : _N_JUDGED + n_anodes] = False
+        self._shell_side = layout.shell_side.astype(np.int64)
+        self._rods = RodSum(layout)
+        self._shell_steps = ShellSteps((n_cells, n_shell))
+        self._voltage_steps = VoltageSteps(n_cells)
+        self._shell_step_C = np.zeros((n_cells, n_shell))
+        self._voltage_step_V = np.zeros(n_cells)
+        self._shell_rise_C = np.full((n_cells, n_shell), np.nan)
+        #: Share of the last hours in which a thermocouple was warm alone.
+        self._lone = np.zeros((n_cells, n_shell))
         #: Seconds that refusals outlast good readings: judged scalars, anode currents, shell temperatures.
         self._refused_s = np.zeros((n_cells, _N_JUDGED + 2))
         self._refused_us = np.zeros((n_cells, _N_JUDGED + 2), dtype=np.int64)
@@ -163,7 +197,7 @@ class SensorFault:
         self._mismatch_s = np.zeros((n_cells, 1))
         self._sum_A = np.full(n_cells, np.nan)
         self._current_A = np.full(n_cells, np.nan)
-        self._tests = np.full((4, n_cells), np.nan)
+        self._tests = np.full((8, n_cells), np.nan)
         self._mismatch_us = np.zeros(n_cells, dtype=np.int64)
         self._time_us = 0
 
@@ -185,6 +219,11 @@ class SensorFault:
         self._tests[1] = self._score_stuck()
         self._tests[2] = self._score_stopped()
         self._tests[3] = self._score_mismatch(view)
+        self._tests[4] = self._rods.update(view)
+        self._watch_lone(view)
+        self._shell_step_C = self._shell_steps.update(view.shell_temp_C[:, :n_shell], view.scan_s)
+        self._voltage_step_V = self._voltage_steps.update(view)
+        self._tests[5:] = self._score_steps()
         known = np.isfinite(self._tests)
         highest = np.where(known, self._tests, -np.inf).max(axis=0)
         score = np.where(known.any(axis=0), highest, np.nan)
@@ -221,8 +260,39 @@ class SensorFault:
 
     def _score_stuck(self) -> FloatArray:
         """Longest stuck time over its limit; NaN before anything was seen."""
-        ratio = (self._stuck_s() / self._stuck_limit_s)[:, :-1]
+        ratio = (self._stuck_s() / self._stuck_limit_s())[:, :-1]
         return np.where((self._track.n_seen > 0).any(axis=1), ratio.max(axis=1), np.nan)
+
+    def _stuck_limit_s(self) -> FloatArray:
+        """Time at one value that makes an instrument stuck [s]."""
+        lim, track = self.limits, self._track
+        known = (track.seen_us - track.first_us) * 1e-6 >= lim.run_learn_s
+        by_habit_s = np.clip(lim.stuck_runs * track.longest_s, lim.known_stuck_s, lim.slow_stuck_s)
+        return np.where(self._slow, np.where(known, by_habit_s, lim.slow_stuck_s), lim.fast_stuck_s)
+
+    def _watch_lone(self, view: View) -> None:
+        """Follow how long each thermocouple has been warm alone, from new readings only."""
+        residual_C = view.estimate.shell_residual_C[:, : self._shell_rise_C.shape[1]]
+        came = np.isfinite(residual_C)
+        self._shell_rise_C = np.where(came, residual_C, self._shell_rise_C)
+        lone = lone_shells(self._shell_rise_C, self._shell_side)
+        self._lone += min(view.scan_s / self.limits.lone_s, 1.0) * (lone - self._lone)
+
+    def _score_steps(self) -> FloatArray:
+        """Step of a thermocouple, one warm alone, step of the voltmeter, over their limits; NaN: nothing came."""
+        n_anodes, n_shell = self._width
+        limits = self._shell_steps.limits
+        first = _N_JUDGED + n_anodes
+        shell = (self._track.n_seen[:, first : first + n_shell] > 0).any(axis=1)
+        largest_C = np.abs(self._shell_step_C).max(axis=1, initial=0.0)
+        voltage = self._track.n_seen[:, 0] > 0
+        return np.stack(
+            (
+                np.where(shell, largest_C / limits.shell_C, np.nan),
+                np.where(shell, self._lone.max(axis=1, initial=0.0) / self.limits.lone_frac, np.nan),
+                np.where(voltage, np.abs(self._voltage_step_V) / limits.voltage_V, np.nan),
+            )
+        )
 
     def _stopped_ratio(self) -> FloatArray:
         """Silence of every instrument that used to come, over its limit; NaN where it cannot be judged."""
@@ -278,7 +348,16 @@ class SensorFault:
             raise ValueError(f"{self.name} does not score {kind!r}")
         tests = self._tests[:, cell]
         test = int(np.argmax(np.where(np.isfinite(tests), tests, -np.inf)))
-        by_test = (self._explain_refused, self._explain_stuck, self._explain_stopped, self._explain_mismatch)
+        by_test = (
+            self._explain_refused,
+            self._explain_stuck,
+            self._explain_stopped,
+            self._explain_mismatch,
+            self._explain_rod,
+            self._explain_shell_step,
+            self._explain_lone,
+            self._explain_voltage_step,
+        )
         return by_test[test](cell)
 
     def _instrument(self, column: int) -> tuple[float, float]:
@@ -289,6 +368,16 @@ class SensorFault:
         if column < _N_JUDGED + n_anodes:
             return _ANODE_CODE, float(column - _N_JUDGED + 1)
         return _SHELL_CODE, float(column - _N_JUDGED - n_anodes + 1)
+
+    def _place(self, cell: int, column: int) -> tuple[int | None, str | None]:
+        """Anode (from 1) and side that an instrument belongs to."""
+        n_anodes, _ = self._width
+        if _N_JUDGED <= column < _N_JUDGED + n_anodes:
+            return column - _N_JUDGED + 1, None
+        if column >= _N_JUDGED + n_anodes:
+            side = int(self._shell_side[cell, column - _N_JUDGED - n_anodes])
+            return None, SIDES[side] if side >= 0 else None
+        return None, None
 
     def _explain_refused(self, cell: int) -> Explanation:
         channel = int(np.argmax(self._refused_s[cell]))
@@ -303,7 +392,7 @@ class SensorFault:
 
     def _explain_stuck(self, cell: int) -> Explanation:
         stuck_s = self._stuck_s()[cell]
-        ratio = (stuck_s / self._stuck_limit_s)[:-1]
+        ratio = (stuck_s / self._stuck_limit_s()[cell])[:-1]
         column = int(np.argmax(ratio))
         code, number = self._instrument(column)
         n_stuck = int((ratio >= 1.0).sum())
@@ -317,7 +406,7 @@ class SensorFault:
         }
         many = 1.0 if n_stuck > 1 else 0.0
         beliefs = {"data_system": 0.3 + 0.6 * many, "sensor_or_cable_broken": 0.6 - 0.4 * many}
-        return explanation(evidence, beliefs)
+        return explanation(evidence, beliefs, *self._place(cell, column))
 
     def _explain_stopped(self, cell: int) -> Explanation:
         ratio = self._stopped_ratio()[cell]
@@ -334,7 +423,7 @@ class SensorFault:
         }
         many = 1.0 if n_stopped > 1 else 0.0
         beliefs = {"sensor_or_cable_broken": 0.7 - 0.5 * many, "data_system": 0.3 + 0.5 * many}
-        return explanation(evidence, beliefs)
+        return explanation(evidence, beliefs, *self._place(cell, column))
 
     def _explain_mismatch(self, cell: int) -> Explanation:
         evidence = {
@@ -345,4 +434,52 @@ class SensorFault:
             "mismatch_frac": float(self._mismatch[cell, 0]),
         }
         beliefs = {"wrong_scaling": 0.6, "sensor_or_cable_broken": 0.25, "sensor_drift": 0.15}
+        return explanation(evidence, beliefs)
+
+    def _explain_rod(self, cell: int) -> Explanation:
+        anode, evidence = self._rods.suspect(cell)
+        share = evidence.get("rod_share_now_frac", np.nan) / evidence.get("rod_share_before_frac", np.nan)
+        evidence = {"signal_code": _ANODE_CODE, "sensor_number": float(anode or 0), **evidence}
+        # Next to nothing is a wire; a few percent are a gain or a rod that got hotter (0.4 % a degree).
+        broken = 1.0 if abs(share) < 0.05 else 0.0
+        beliefs = {
+            "sensor_or_cable_broken": 0.2 + 0.7 * broken,
+            "sensor_drift": 0.4 * (1.0 - broken),
+            "wrong_scaling": 0.3 * (1.0 - broken),
+        }
+        return explanation(evidence, beliefs, anode)
+
+    def _explain_shell_step(self, cell: int) -> Explanation:
+        sensor = int(np.argmax(np.abs(self._shell_step_C[cell])))
+        column = _N_JUDGED + self._width[0] + sensor
+        evidence = {
+            "signal_code": _SHELL_CODE,
+            "sensor_number": float(sensor + 1),
+            "step_C": float(self._shell_step_C[cell, sensor]),
+            "shell_temp_C": float(self._track.last[cell, column]),
+        }
+        beliefs = {"sensor_or_cable_broken": 0.6, "sensor_drift": 0.2, "wrong_scaling": 0.2}
+        return explanation(evidence, beliefs, *self._place(cell, column))
+
+    def _explain_lone(self, cell: int) -> Explanation:
+        sensor = int(np.argmax(self._lone[cell]))
+        column = _N_JUDGED + self._width[0] + sensor
+        evidence = {
+            "signal_code": _SHELL_CODE,
+            "sensor_number": float(sensor + 1),
+            "shell_rise_C": float(self._shell_rise_C[cell, sensor]),
+            "alone_frac": float(self._lone[cell, sensor]),
+            "shell_temp_C": float(self._track.last[cell, column]),
+        }
+        beliefs = {"sensor_drift": 0.7, "ledge_melting_local": 0.2, "wrong_scaling": 0.1}
+        return explanation(evidence, beliefs, *self._place(cell, column))
+
+    def _explain_voltage_step(self, cell: int) -> Explanation:
+        evidence = {
+            "signal_code": float(SIGNAL_CODES.index("cell_voltage_V")),
+            "sensor_number": 0.0,
+            "step_V": float(self._voltage_step_V[cell]),
+            "cell_voltage_V": float(self._track.last[cell, 0]),
+        }
+        beliefs = {"sensor_or_cable_broken": 0.5, "wrong_scaling": 0.3, "sensor_drift": 0.2}
         return explanation(evidence, beliefs)

@@ -334,6 +334,24 @@ def test_an_alarm_that_new_software_scores_otherwise_is_cleared_at_the_first_sco
     assert after.engine.live == {}
 
 
+def test_an_alarm_of_a_cell_may_point_at_an_anode_and_survives_a_restart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pointing = Explanation({"sensor_number": 2.0}, (Cause("sensor_drift", 1.0),), anode=2)
+
+    def explain(_self: Says, _kind: str, _cell: int, _slot: int) -> Explanation:
+        return pointing
+
+    monkeypatch.setattr(Says, "explain", explain)
+    before = Story(kind="sensor_fault", slot="cell")
+    (raised,) = before.scans([[1.5]], 3)
+    assert (raised.anode, raised.side, raised.action) == (2, None, "do 2")
+    after = Story(kind="sensor_fault", slot="cell")
+    assert after.engine.restore(list(before.engine.live.values()), T0) == []
+    (cleared,) = after.scans([[0.0]], 3)
+    assert (cleared.id, cleared.transition, cleared.anode) == (raised.id, "clear", 2)
+
+
 def test_a_live_alarm_keeps_its_newest_transition_in_the_language_of_the_day() -> None:
     story = Story()
     (raised,) = story.scans([1.5, 0.0], 3)

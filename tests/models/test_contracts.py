@@ -8,10 +8,11 @@ import pytest
 from models.base import CellLayout, Taken, View
 from models.registry import DETECTORS, KINDS, build
 from tests.models import contracts
-from tests.models.views import CURRENT, START_US, VOLTAGE, Room, blank, layout
-from twin.signals import ALARM_KINDS
+from tests.models.views import CURRENT, DUCT, START_US, VOLTAGE, Room, blank, layout
+from twin.signals import ALARM_KINDS, SCALAR_READINGS
 
 CELLS = layout(3, n_anodes=6)
+BEAM = SCALAR_READINGS.index("beam_position_mm")
 Check = Callable[[contracts.Make, CellLayout, Sequence[View]], None]
 
 
@@ -27,6 +28,9 @@ def views() -> list[View]:
         room.shell_C[1, 4:6] = max(0, minute - 60) * 0.25
         room.stuck[2] = minute > 150
         view = room.step()
+        view.bar_temp_C[:] = 210.0 + room.rng.normal(0.0, 2.0, view.bar_temp_C.shape)
+        view.scalar[DUCT] = 120.0 + room.rng.normal(0.0, 2.0, 3) + 0.1 * minute
+        view.scalar[BEAM] = 150.0
         if minute % 11 == 3:
             view.anode_current_A[:] = np.nan
             view.estimate.anode_frac[:] = np.nan

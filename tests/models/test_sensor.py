@@ -152,3 +152,51 @@ def test_refused_shell_readings_persist() -> None:
     assert 34.0 <= first_hour(scores, 0, 0) * 60.0 <= 37.0
     evidence = detector.explain("sensor_fault", 0, 0).evidence
     assert SIGNAL_CODES[int(evidence["signal_code"])] == "shell_temp_C"
+
+
+def test_a_rod_that_gains_is_named_with_its_anode() -> None:
+    cells = layout(1)
+    room, detector = Room(cells, scan_s=300.0, change_every_h=1e9), SensorFault(cells)
+    room.age_h[:] = 300.0
+    assert not (np.array(run_sensor(room, detector, 20.0, nothing)) >= 1.0).any()
+
+    def gain(_: int, view: View) -> None:
+        view.anode_current_A[0, 11] *= 1.15
+
+    scores = run_sensor(room, detector, 1.0, gain)
+    assert scores[-1][0, 0] >= 1.0
+    found = detector.explain("sensor_fault", 0, 0)
+    assert (found.anode, found.side) == (12, None)
+    assert SIGNAL_CODES[int(found.evidence["signal_code"])] == "anode_current_A"
+
+
+def test_thermocouples_that_leap_or_warm_alone_are_named_with_their_side() -> None:
+    cells = layout(3)
+    room, detector = Room(cells), SensorFault(cells)
+    assert not (np.array(run_sensor(room, detector, 3.0, nothing)) >= 1.0).any()
+
+    def drift(minute: int, view: View) -> None:
+        view.shell_temp_C[0, 2] += 30.0
+        view.estimate.shell_residual_C[1, 6] += min(minute * 0.2, 40.0)
+
+    scores = run_sensor(room, detector, 12.0, drift)
+    assert first_hour(scores, 0, 0) < 0.1
+    assert 2.0 < first_hour(scores, 1, 0) < 10.0
+    assert quiet(scores, 2, 0)
+    for cell, number, side in ((0, 3.0, "tap"), (1, 7.0, "down")):
+        found = detector.explain("sensor_fault", cell, 0)
+        assert found.side == side
+        assert found.evidence["sensor_number"] == number
+    assert detector.explain("sensor_fault", 1, 0).causes[0].cause == "sensor_drift"
+
+
+def test_a_slow_instrument_that_never_rested_is_stuck_within_the_hour() -> None:
+    cells = layout(1)
+    room, detector = Room(cells, scan_s=300.0), SensorFault(cells)
+    run_sensor(room, detector, 14.0, nothing)
+
+    def stick(_: int, view: View) -> None:
+        view.shell_temp_C[0, 2] = 287.3
+
+    assert first_hour(run_sensor(room, detector, 2.0, stick), 0, 0) * 5.0 < 1.0
+    assert detector.explain("sensor_fault", 0, 0).side == "tap"
