@@ -95,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--seed", type=int, default=1)
     simulate.add_argument(
         "--faults",
-        choices=("enriched", "natural", "shift", "none"),
+        choices=("enriched", "natural", "shift", "none", "training"),
         default="natural",
         help="which set (default natural); none is a perfect plant",
     )
