@@ -15,6 +15,7 @@ from edge.alarm_rules import Texts
 from edge.alarms import Alarm, AlarmEvent
 from edge.config import Config
 from edge.journal import Journal
+from edge.model_file import learned
 from edge.pipeline import Output, Pipeline
 from edge.recovery import live_after, part_versions, pipeline_version
 from edge.store import Store
@@ -101,6 +102,8 @@ class Engine:
         Another process works in the folder.
     InboxUnavailable, sqlite3.Error, OSError
         A file cannot be used.
+    ModelFileError
+        The configured models cannot be used.
     """
 
     def __init__(self, plant: Plant, config: Config, texts: Texts, data_dir: Path) -> None:
@@ -117,7 +120,7 @@ class Engine:
         )
         self.numbers = Numbers()
         self.faults: Counter[str] = Counter()
-        self._make = partial(Pipeline, plant, config, texts)
+        self._make = partial(Pipeline, plant, config, texts, learned=learned(config))
         self.pipeline = self._make()
         self._decoder = Decoder(
             plant,

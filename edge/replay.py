@@ -17,6 +17,7 @@ from edge.calibration_file import calibrated
 from edge.config import Config
 from edge.entries import Entries
 from edge.exits import NO_INPUT, OK
+from edge.model_file import learned
 from edge.pipeline import Output, Pipeline
 from edge.points import Point
 from edge.report import render
@@ -59,14 +60,14 @@ def replay(
     HistoryError, PlantError
         When the history cannot be read.
     ConfigError
-        When the calibration that the configuration names cannot be used.
+        When the calibration or the models that the configuration names cannot be used.
     """
     if not (history / "plant.toml").is_file():
         say(f"{history}: no plant.toml, so this is not a recorded history")
         return NO_INPUT
     started = time.monotonic()
     plant = calibrated(load_plant(history / "plant.toml"), config)
-    pipeline = Pipeline(plant, config, load_texts())
+    pipeline = Pipeline(plant, config, load_texts(), learned=learned(config))
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=out) as unfinished:
         figures = _write(history, Path(unfinished), pipeline, speed, started)
@@ -107,7 +108,7 @@ def _write(
             write(pipeline.push(batch))
         write(pipeline.flush())
     entries.write(out / "entries.parquet")
-    _copy_plant(history, out)
+    copy_plant(history, out)
     # A replay writes every point into its own folder: none can wait or be refused.
     accounts = Accounts(accepted=points, written=points, quarantined=0, waiting=0)
     refused = {"unknown": count} if (count := pipeline.aligner.counts["unknown"]) else {}
@@ -119,8 +120,16 @@ def _write(
     return figures
 
 
-def _copy_plant(history: Path, out: Path) -> None:
-    """Copy the plant's description and the technologies that lie beside it."""
+def copy_plant(history: Path, out: Path) -> None:
+    """Copy the plant's description and the technologies that lie beside it.
+
+    Parameters
+    ----------
+    history
+        Folder by contract.
+    out
+        Folder to copy to.
+    """
     shutil.copyfile(history / "plant.toml", out / "plant.toml")
     described = tomllib.loads((history / "plant.toml").read_text(encoding="utf-8"))
     lines: list[dict[str, Any]] = described.get("line", [])
