@@ -32,6 +32,12 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     )
     train.add_argument("--no-network", action="store_true", help="limits only; PyTorch is not needed")
     train.add_argument(
+        "--keep-network",
+        type=Path,
+        metavar="FILE",
+        help="with --no-network: take the network of this file over",
+    )
+    train.add_argument(
         "--use-network", action="store_true", help="let the network name kinds; by default it stays off"
     )
     train.add_argument("-c", "--config", type=Path, help="potline.toml")
@@ -65,12 +71,17 @@ def _fail(code: int, error: object) -> int:
 def _train(arguments: argparse.Namespace) -> int:
     from edge.evaluate_read import InputMissing
     from edge.feedback import windows_of
+    from edge.model_file import load, read, weights_of
     from edge.train import train
     from streams.history import HistoryError
     from streams.plant_file import PlantError
     from twin.params import ParamsError
 
     config = load_config(arguments.config)
+    kept = None
+    if arguments.keep_network is not None:
+        name = str(arguments.keep_network)
+        kept = weights_of(load(read(name), name), name)
     windows = [window for folder in arguments.feedback for window in windows_of(folder)]
     try:
         return train(
@@ -79,6 +90,7 @@ def _train(arguments: argparse.Namespace) -> int:
             config,
             windows=windows,
             network=not arguments.no_network,
+            kept=kept,
             use_network=arguments.use_network,
             say=print,
         )

@@ -14,6 +14,7 @@ from msgspec import Struct, json
 from edge.alarm_rules import Texts
 from edge.alarms import Alarm, AlarmEvent
 from edge.config import Config
+from edge.drift import DriftFile
 from edge.journal import Journal
 from edge.model_file import learned
 from edge.pipeline import Output, Pipeline
@@ -133,6 +134,7 @@ class Engine:
         self._part_versions = part_versions(plant, config)
         self._done_id = 0
         self._unwritten: _Batch | None = None
+        self._drift = DriftFile(data_dir)
         self._new: list[AlarmEvent] = []
         self._resume()
         self.pipeline.alarms.language = config.language
@@ -303,6 +305,7 @@ class Engine:
         if batch.output.alarms:
             self.store.note("alarms", self.alarm_journal.mark)
         self.store.accept(self.numbers.points, batch.output.points)
+        self._drift.tell(self.pipeline.panel.drift)
         self.faults.update(fault.reason for fault in batch.faults)
         self.numbers = Numbers(
             messages=self.numbers.messages + batch.messages,

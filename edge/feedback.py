@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from msgspec import Struct, json
 
@@ -16,7 +16,7 @@ from edge.alarms import AlarmEvent
 from edge.exits import NO_INPUT, OK
 from edge.replay import copy_plant
 from streams.plant_file import load_plant
-from streams.tables import Batch, HistoryError, table_files
+from streams.tables import Batch, HistoryError, table_files, texts, times
 
 Verdict = Literal["confirmed", "not_confirmed", "sensor"]
 #: Kept before the alarm: the twin needs a day to settle. And after its end: how it went on.
@@ -222,9 +222,7 @@ def _keep(history: Path, out: Path, raised: AlarmEvent, ended: AlarmEvent | None
 def _slice(file: Path, cell: str, begin: datetime, end: datetime) -> Batch:
     """Rows of one cell and of its line in a span of time."""
     table = pq.read_table(file)
-    time = table["time"].cast(_TIME)
-    inside = pc.and_(
-        pc.greater_equal(time, pa.scalar(begin, type=_TIME)), pc.less(time, pa.scalar(end, type=_TIME))
-    )
-    mine = pc.is_in(table["cell"].cast(pa.string()), value_set=pa.array([cell, ""]))
-    return table.filter(pc.and_(inside, mine))
+    time_us = times(file, table, "time")
+    first_us, last_us = (round(instant.timestamp() * 1e6) for instant in (begin, end))
+    mine = np.isin(np.array(texts(table, "cell")), (cell, ""))
+    return table.filter(pa.array((time_us >= first_us) & (time_us < last_us) & mine))

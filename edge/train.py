@@ -14,7 +14,7 @@ from edge.alarm_rules import load_texts
 from edge.config import Config
 from edge.evaluate_case import Source, opened
 from edge.exits import NO_INPUT, OK, USAGE
-from edge.model_card import card
+from edge.model_card import card, scores_of
 from edge.model_file import Body, Limit, dump, pack
 from edge.pipeline import Pipeline, cell_layout
 from edge.train_gather import LessonWriter
@@ -27,6 +27,7 @@ from models.panel import Panel
 from models.registry import KINDS, build
 from models.scoring.events import CellRecord, Event
 from streams.history import read_history, read_plant
+from streams.plant_file import Plant
 
 _BATCH = 5000
 #: Below so much clear time a history says nothing of false alarms and of how scores lie on sound cells.
@@ -57,27 +58,55 @@ class Gathered(NamedTuple):
     text: str
 
 
-class _Watcher:
-    """Scores every view with the detectors as physics gives them, and keeps what is learned from."""
+class Watcher:
+    """Scores every view of one line with the detectors as physics gives them, and keeps what is learned from.
 
-    def __init__(self, history: Path, cells: Sequence[CellRecord]) -> None:
-        plant = read_plant(history)
-        layout = cell_layout(plant, max(1, max(cell.n_shell for cell in plant.cells)))
+    Parameters
+    ----------
+    plant
+        Of the line.
+    cells
+        In the order of the views, with their clear time.
+    """
+
+    def __init__(self, plant: Plant, cells: Sequence[CellRecord]) -> None:
+        self.layout = cell_layout(plant, max(1, max(cell.n_shell for cell in plant.cells)))
+        self._plant = plant
         self._cells = cells
-        self.layout = layout
-        self._detectors = build(layout)
-        self.lessons = LessonWriter(layout) if int(layout.n_anodes.max(initial=0)) else None
-        self.levels = LevelCounter(load_texts().kind, len(cells))
-        self.drift = DriftWatch({})
+        self._detectors = build(self.layout)
+        self._lessons = LessonWriter(self.layout) if int(self.layout.n_anodes.max(initial=0)) else None
+        self._levels = LevelCounter(load_texts().kind, len(cells))
+        self._drift = DriftWatch({})
 
     def __call__(self, view: View, suppressed: NDArray[np.bool_]) -> None:
+        """Take in one scan; ``suppressed`` (n_cells,) are those whose alarms would not be shown."""
         scores = [score for detector in self._detectors for score in detector.update(view)]
         minutes = [cell.minute(view.time_us - 1) for cell in self._cells]
         clear = np.array([cell.normal[k] for cell, k in zip(self._cells, minutes, strict=True)]) & ~suppressed
-        self.levels.add(scores, clear, view.scan_s)
-        self.drift.count(view.time_us, scores)
-        if self.lessons is not None:
-            self.lessons.add(view)
+        self._levels.add(scores, clear, view.scan_s)
+        self._drift.count(view.time_us, scores)
+        if self._lessons is not None:
+            self._lessons.add(view)
+
+    def gathered(self, name: str, events: Sequence[Event]) -> Gathered:
+        """What the line has to teach.
+
+        Parameters
+        ----------
+        name
+            For the card.
+        events
+            What was true, cells counted as in the views.
+        """
+        clear = float(np.mean([cell.normal.mean() for cell in self._cells]))
+        days = len(self._cells[0].observed) / 1440.0
+        design = self._plant.cells[0].technology or "unknown technology"
+        text = (
+            f"{name}: {design}, {len(self._cells)} cells, {days:.1f} days, {len(events)} labelled events, "
+            f"{100 * clear:.0f} % of the time clear"
+        )
+        lesson = self._lessons.lesson(events) if self._lessons is not None else None
+        return Gathered(lesson, self._levels.blocks, self._drift, clear, text)
 
 
 def gathered(history: Path, config: Config) -> Gathered:
@@ -96,23 +125,16 @@ def gathered(history: Path, config: Config) -> Gathered:
         The history or its labels cannot be read.
     """
     cells, events = _truth(history)
-    watcher = _Watcher(history, cells)
-    pipeline = Pipeline(read_plant(history), config, load_texts(), watch=watcher)
+    plant = read_plant(history)
+    watcher = Watcher(plant, cells)
+    pipeline = Pipeline(plant, config, load_texts(), watch=watcher)
     # The watcher scores: no detector need run twice.
     pipeline.panel = Panel(watcher.layout, detectors=())
     source = read_history(history)
     while batch := list(islice(source, _BATCH)):
         pipeline.push(batch)
     pipeline.flush()
-    clear = float(np.mean([cell.normal.mean() for cell in cells]))
-    days = len(cells[0].observed) / 1440.0
-    digest = hashlib.sha256((history / "labels.parquet").read_bytes()).hexdigest()[:12]
-    text = (
-        f"{history.name}: {pipeline.plant.cells[0].technology or 'unknown technology'}, {len(cells)} cells, "
-        f"{days:.1f} days, {len(events)} labelled events, {100 * clear:.0f} % of the time clear, labels {digest}"
-    )
-    lesson = watcher.lessons.lesson(events) if watcher.lessons is not None else None
-    return Gathered(lesson, watcher.levels.blocks, watcher.drift, clear, text)
+    return watcher.gathered(history.name, events)
 
 
 def _truth(history: Path) -> tuple[list[CellRecord], list[Event]]:
@@ -157,6 +179,7 @@ def train(
     *,
     windows: Sequence[Path] = (),
     network: bool,
+    kept: SequenceWeights | None = None,
     use_network: bool,
     say: Callable[[str], None],
 ) -> int:
@@ -175,6 +198,8 @@ def train(
         not, for they were chosen by the alarms and say nothing of how often one is false.
     network
         Train the sequence model too; needs PyTorch.
+    kept
+        Network to keep where none is trained.
     use_network
         Switch it on.
     say
@@ -200,31 +225,74 @@ def train(
         say("potline train: PyTorch is not installed; `pip install 'potline[train]'`, or give --no-network")
         return USAGE
     found: list[Gathered] = []
+    judged: list[Gathered] = []
     for history in histories:
         found.append(gathered(history, config))
         say(found[-1].text)
-    limits = limits_of(found, KINDS)
+    for window in windows if network else ():
+        judged.append(gathered(window, config))
+        say(judged[-1].text)
+    weights = sequence_of([*found, *judged], say) if network else kept
+    write(out, found, judged, weights, use_network, say)
+    return OK
+
+
+def sequence_of(found: Sequence[Gathered], say: Callable[[str], None]) -> SequenceWeights:
+    """Train the network on what was gathered; raises as ``edge.train_sequence.fit``.
+
+    Parameters
+    ----------
+    found
+        Those with anode currents count.
+    say
+        Gets lines of progress.
+    """
+    return fit([g.lesson for g in found if g.lesson is not None], tell=say)
+
+
+def write(
+    out: Path,
+    found: Sequence[Gathered],
+    judged: Sequence[Gathered],
+    weights: SequenceWeights | None,
+    use_network: bool,
+    say: Callable[[str], None],
+) -> None:
+    """Write the file and its card.
+
+    Parameters
+    ----------
+    out
+        The file; the card stands beside it with the ending ``.md``. What its section of scores says is kept only where
+        the bytes are the same as before.
+    found, judged
+        Histories, and windows around judged alarms.
+    weights
+        Of the network; None for none.
+    use_network
+        Switch it on.
+    say
+        Gets a line.
+    """
     reference = DriftWatch({})
     for g in found:
         if g.clear_share >= _MIN_CLEAR_SHARE:
             reference.merge(g.drift)
-    judged = [gathered(window, config) for window in windows] if network else []
-    lessons = [g.lesson for g in (*found, *judged) if g.lesson is not None]
-    weights: SequenceWeights | None = fit(lessons, tell=say) if network else None
     body = Body(
-        limits=limits,
+        limits=limits_of(found, KINDS),
         edges=EDGES,
         reference=reference.shares(),
         sequence=None if weights is None else pack(weights),
         use_sequence=use_network and weights is not None,
         trained_on=tuple(g.text for g in (*found, *judged)),
     )
-    data = dump(body)
+    data, beside = dump(body), out.with_suffix(".md")
+    same = out.is_file() and out.read_bytes() == data
+    text = card(body, data, out.name, scores_of(beside) if same else "")
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(data)
-    out.with_suffix(".md").write_text(card(body, data, out.name), encoding="utf-8")
+    beside.write_text(text, encoding="utf-8")
     say(f"{out}: {len(data)} bytes, SHA-256 {hashlib.sha256(data).hexdigest()}")
-    return OK
 
 
 def _has_torch() -> bool:

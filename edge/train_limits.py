@@ -15,7 +15,7 @@ from models.scoring.rules import FAMILIES
 from twin.jit import kernel
 
 #: Limits tried, in shares of the limit of physics: a step is 4 %, about the scatter of a robust spread.
-LEVELS: FloatArray = 0.25 * 1.04 ** np.arange(81)
+LEVELS: FloatArray = np.array([0.25 * 1.04**k for k in range(81)])
 #: False alarms per cell-day (detection reference, section 3): all fast kinds together, and each kind of heat loss.
 FAST_BUDGET, HEAT_BUDGET = 0.05, 0.001
 #: No limit is raised further: what a detector needs beyond is a better detector.

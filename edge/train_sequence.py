@@ -50,7 +50,7 @@ class Recipe(NamedTuple):
     n_hidden
         Memory of an anode.
     epochs, batch, chunk
-        Passes over all sequences, sequences at a time, and windows between two steps of the optimiser (half a day).
+        Passes over all sequences, sequences at a time, and windows between two steps of the optimiser (eight hours).
     rate
         Of Adam, falling to a tenth over the epochs.
     dropped, jitter, gain_log
@@ -61,9 +61,9 @@ class Recipe(NamedTuple):
     """
 
     n_hidden: int = 32
-    epochs: int = 14
-    batch: int = 96
-    chunk: int = 144
+    epochs: int = 16
+    batch: int = 24
+    chunk: int = 96
     rate: float = 4e-3
     dropped: float = 0.15
     jitter: float = 0.05

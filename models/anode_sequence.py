@@ -138,7 +138,9 @@ def advance(
     -----
     Gated recurrent unit as PyTorch defines it: Cho et al., arXiv 1406.1078, with the reset gate after the product.
     """
-    _step(features, seen, tuple(weights), hidden, beliefs)
+    w = weights
+    packed = (w.from_input, w.from_hidden, w.bias_input, w.bias_hidden, w.to_class, w.bias_class)
+    _step(features, seen, packed, hidden, beliefs)
 
 
 class AnodeSequence:

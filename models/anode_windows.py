@@ -112,22 +112,23 @@ class AnodeWindows:
 
     def __init__(self, layout: CellLayout, limits: WindowLimits | None = None) -> None:
         self.limits = WindowLimits() if limits is None else limits
-        shape = layout.anode_side.shape
-        self._exists = np.arange(shape[1])[None, :] < layout.n_anodes[:, None]
+        n_cells, self._width = layout.anode_side.shape
+        shape = (n_cells, self._width)
+        self._exists = np.arange(self._width)[None, :] < layout.n_anodes[:, None]
         #: Which anodes stand beside an anode in its row, before and after it.
         self._same_row = (layout.anode_side[:, 1:] == layout.anode_side[:, :-1]) & self._exists[:, 1:]
         self._last = np.full(shape, np.nan)
         self._sums = np.zeros((5, *shape))
-        self._cell_sums = np.zeros((4, shape[0]))
+        self._cell_sums = np.zeros((4, n_cells))
         self._hour = np.full(shape, np.nan)
         self._day = np.full(shape, np.nan)
         self._age_h = np.full(shape, np.nan)
-        self._superheat_C = np.full(shape[0], np.nan)
+        self._superheat_C = np.full(n_cells, np.nan)
         self._end_us = 0
 
     def update(self, view: View) -> Window | None:
         """Take in one scan; gives a window when one ends with it."""
-        lim, width = self.limits, self._last.shape[1]
+        lim, width = self.limits, self._width
         length_us = round(lim.length_s * 1e6)
         current_A = view.anode_current_A[:, :width]
         measured = np.isfinite(current_A)
@@ -160,7 +161,7 @@ class AnodeWindows:
 
     def _close(self, view: View) -> Window:
         """Figures of the window that ends, and what the next one starts from."""
-        lim, width = self.limits, self._last.shape[1]
+        lim, width = self.limits, self._width
         seconds, share, squares, steps, n_steps = self._sums
         seen = self._exists & (seconds >= lim.min_seen_s)
         per_s = 1.0 / np.where(seen, seconds, 1.0)

@@ -29,7 +29,7 @@ class DriftRow(NamedTuple):
         Begin of the week, UTC microseconds.
     kind
         Alarm kind.
-    index
+    psi
         Population stability index against training; NaN where there is no reference or too little.
     cell_hours
         It rests on.
@@ -39,7 +39,7 @@ class DriftRow(NamedTuple):
 
     week_us: int
     kind: str
-    index: float
+    psi: float
     cell_hours: int
     judged_share: float
 

@@ -79,7 +79,9 @@ def test_an_unsure_network_changes_nothing_and_none_ever_raises(share: float) ->
     assert quiet[2].value[0, 0] == 0.5
 
 
-def watch_of(rng: np.random.Generator, scale: float, days: int, reference: dict[str, tuple[float, ...]]) -> DriftWatch:
+def watch_of(
+    rng: np.random.Generator, scale: float, days: int, reference: dict[str, tuple[float, ...]]
+) -> DriftWatch:
     watch = DriftWatch(reference)
     for hour in range(24 * days):
         value = np.abs(rng.normal(scale=scale, size=(6, 1)))
@@ -94,8 +96,8 @@ def test_drift_is_seen_and_sameness_is_not() -> None:
     same = watch_of(rng, 0.3, 15, reference).rows
     other = watch_of(rng, 0.6, 15, reference).rows
     assert len(same) == len(other) == 2
-    assert all(row.index < WATCH and row.judged_share == 1.0 for row in same)
-    assert all(row.index > DRIFTED for row in other)
+    assert all(row.psi < WATCH and row.judged_share == 1.0 for row in same)
+    assert all(row.psi > DRIFTED for row in other)
 
 
 def test_drift_memory_is_bounded_and_too_little_is_not_judged() -> None:
@@ -105,10 +107,12 @@ def test_drift_memory_is_bounded_and_too_little_is_not_judged() -> None:
     short = DriftWatch({"cell_hot": tuple([1.0 / 14] * 14)})
     for hour in (0, 1, 24 * 8):
         short.add(hour * HOUR_US, [Scores("cell_hot", "cell", np.array([[0.3], [np.nan]]))])
-    assert np.isnan(short.rows[0].index)
+    assert np.isnan(short.rows[0].psi)
     assert short.rows[0].judged_share == 0.5
 
 
 def test_stability_index_by_hand() -> None:
     # (0.6 - 0.5) ln(0.6 / 0.5) + (0.4 - 0.5) ln(0.4 / 0.5) = 0.04055
-    assert stability_index(np.array([600_000, 400_000]), np.array([0.5, 0.5])) == pytest.approx(0.04055, abs=1e-4)
+    assert stability_index(np.array([600_000, 400_000]), np.array([0.5, 0.5])) == pytest.approx(
+        0.04055, abs=1e-4
+    )
