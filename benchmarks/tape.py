@@ -12,7 +12,7 @@ import argparse
 import json
 import pickle
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -159,7 +159,10 @@ def truth(tape: Path) -> Truth:
 
 
 def alarms(
-    tape: Path, detectors: Collection[str] | None = None, learned: Learned | None = None
+    tape: Path,
+    detectors: Collection[str] | None = None,
+    change: Callable[[View], View] | None = None,
+    learned: Learned | None = None,
 ) -> list[AlarmEvent]:
     """Alarms that detectors raise on a tape.
 
@@ -169,6 +172,8 @@ def alarms(
         Folder that ``record`` wrote.
     detectors
         Names in the registry; None for all.
+    change
+        What is done to each view before the detectors see it.
     learned
         What training has to say; None for the limits of physics.
     """
@@ -181,7 +186,8 @@ def alarms(
     engine = AlarmEngine(plant, load_texts().kind)
     said: list[AlarmEvent] = []
     scan_s = Config().twin.scan_s
-    for view, suppressed in views(tape):
+    for seen, suppressed in views(tape):
+        view = seen if change is None else change(seen)
         said += engine.update(view.time_us, scan_s, panel.update(view), suppressed)
     return said
 
@@ -197,8 +203,9 @@ def episodes(tape: Path, said: Sequence[AlarmEvent], known: Truth) -> list[Episo
 
 def score(
     tapes: Sequence[Path],
-    detectors: Collection[str] | None,
-    list_all: bool,
+    detectors: Collection[str] | None = None,
+    list_all: bool = False,
+    change: Callable[[View], View] | None = None,
     learned: Learned | None = None,
 ) -> dict[str, Any]:
     """Figures by group of kinds over some tapes, printed as a table; missed events and false alarms if asked for.
@@ -211,6 +218,8 @@ def score(
         Names in the registry; None for all.
     list_all
         Print every event and every false alarm too.
+    change
+        What is done to each view before the detectors see it.
     learned
         What training has to say; None for the limits of physics.
     """
@@ -220,7 +229,7 @@ def score(
     for number, tape in enumerate(tapes):
         known = truth(tape)
         first = len(cells)
-        own = episodes(tape, alarms(tape, detectors, learned), known)
+        own = episodes(tape, alarms(tape, detectors, change, learned), known)
         mark = f"{number}/"
         cells += [c._replace(name=mark + c.name, line=mark + c.line) for c in known.cells]
         events += [e._replace(cell=e.cell + first) for e in known.events]
@@ -296,7 +305,7 @@ def main() -> None:
         record(arguments.history, arguments.tape)
         return
     learned = learned_of(Config(models=str(arguments.models))) if arguments.models else None
-    figures = score(arguments.tapes, arguments.detectors, arguments.list, learned)
+    figures = score(arguments.tapes, arguments.detectors, arguments.list, learned=learned)
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
 
