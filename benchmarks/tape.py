@@ -56,7 +56,7 @@ class Truth(NamedTuple):
 class _Unpickler(pickle.Unpickler):
     """Knows ``Truth`` also where a tape was recorded by this file as the program, and so calls it ``__main__``."""
 
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> object:
         return Truth if name == Truth.__name__ else super().find_class(module, name)
 
 
@@ -296,7 +296,9 @@ def main() -> None:
     scoring.add_argument("tapes", type=Path, nargs="+")
     scoring.add_argument("--detectors", nargs="+", choices=tuple(DETECTORS))
     scoring.add_argument("--list", action="store_true", help="every event and every false alarm")
-    scoring.add_argument("--models", type=Path, help="file of potline train; without it the limits of physics")
+    scoring.add_argument(
+        "--models", type=Path, help="file of potline train; without it the limits of physics"
+    )
     scoring.add_argument("--json", type=Path, help="write the figures here too")
     arguments = parser.parse_args()
     if arguments.verb == "record":

@@ -62,10 +62,15 @@ def read_drift(data_dir: Path) -> list[DriftRow]:
         Of the gateway.
     """
     try:
-        rows = json.decode((data_dir / NAME).read_bytes(), type=list[tuple[int, str, float | None, int, float]])
+        rows = json.decode(
+            (data_dir / NAME).read_bytes(), type=list[tuple[int, str, float | None, int, float]]
+        )
     except (OSError, msgspec.DecodeError):
         return []
-    return [DriftRow(week, kind, math.nan if index is None else index, *rest) for week, kind, index, *rest in rows]
+    return [
+        DriftRow(week, kind, math.nan if psi is None else psi, hours, judged)
+        for week, kind, psi, hours, judged in rows
+    ]
 
 
 def drifted(rows: Sequence[DriftRow]) -> list[str]:
