@@ -61,7 +61,7 @@ class Recipe(NamedTuple):
     """
 
     n_hidden: int = 32
-    epochs: int = 16
+    epochs: int = 10
     batch: int = 24
     chunk: int = 96
     rate: float = 4e-3
