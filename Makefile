@@ -7,7 +7,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
 ARGS ?=
 
-.PHONY: demo test check fmt validate bench-speed bench-replay bench-observer bench-calibration bench-plant bench-detection bench-tep bench-ledger bench-forecast bench-learned clean
+.PHONY: demo test check fmt validate bench-speed bench-replay bench-observer bench-calibration bench-plant bench-detection bench-tep bench-ledger bench-forecast bench-learned train clean
 .DEFAULT_GOAL := demo
 
 # Needs nothing but Python >= 3.11, pip and make: no root, no broker, no database, no torch.
@@ -85,6 +85,12 @@ bench-forecast: $(STAMP)
 # Do hybrid and learned models of the third-party simulator err in the published order: row 24; about five minutes.
 bench-learned: $(STAMP)
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.learned_order $(ARGS)
+
+# The shipped models from seeds: models/shipped; about an hour of one core. ARGS="--work DIR" keeps lines and tapes,
+# ARGS="--work DIR --limits" fits only the limits again, which needs doing when a detector has changed.
+train: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.train_shipped $(ARGS)
 
 $(BENCH_STAMP): $(STAMP) requirements-bench.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-bench.txt

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from benchmarks import results
 from benchmarks.results import Figures
 from models.generic import (
+    Autoencoder,
     Baseline,
     CvaResidual,
     HotellingT2,
@@ -39,6 +40,7 @@ MODELS: dict[str, Callable[[], Baseline]] = {
     "T2 of a row and the one before": lambda: HotellingT2(lags=1),
     "CVA residual, 3 lags, 28 states": CvaResidual,
     "PCA residual, 90 % (linear autoencoder)": PcaResidual,
+    "autoencoder, 15 wide": Autoencoder,
     "persistence": Persistence,
 }
 #: Shown, and not chosen from.

@@ -26,8 +26,10 @@ from edge.alarms import AlarmEngine, AlarmEvent
 from edge.config import Config
 from edge.evaluate_case import Source, opened
 from edge.evaluate_read import Span, read_alarms
+from edge.model_file import learned as learned_of
 from edge.pipeline import Pipeline, cell_layout
 from models.base import Detector, View
+from models.panel import UNTRAINED, Learned, Panel
 from models.registry import DETECTORS
 from models.scoring.events import CellRecord, Episode, Event, exact, is_hidden, merged
 from models.scoring.figures import Judged, judge, row
@@ -49,6 +51,13 @@ class Truth(NamedTuple):
     plant: Plant
     cells: list[CellRecord]
     events: list[Event]
+
+
+class _Unpickler(pickle.Unpickler):
+    """Knows ``Truth`` also where a tape was recorded by this file as the program, and so calls it ``__main__``."""
+
+    def find_class(self, module: str, name: str) -> object:
+        return Truth if name == Truth.__name__ else super().find_class(module, name)
 
 
 class _Recorder:
@@ -145,13 +154,15 @@ def views(tape: Path) -> Iterator[tuple[View, NDArray[np.bool_]]]:
 
 def truth(tape: Path) -> Truth:
     """What a tape is scored against."""
-    return pickle.loads((tape / "truth.pickle").read_bytes())
+    with (tape / "truth.pickle").open("rb") as file:
+        return _Unpickler(file).load()
 
 
 def alarms(
     tape: Path,
     detectors: Collection[str] | None = None,
     change: Callable[[View], View] | None = None,
+    learned: Learned | None = None,
 ) -> list[AlarmEvent]:
     """Alarms that detectors raise on a tape.
 
@@ -163,19 +174,21 @@ def alarms(
         Names in the registry; None for all.
     change
         What is done to each view before the detectors see it.
+    learned
+        What training has to say; None for the limits of physics.
     """
     plant = truth(tape).plant
     layout = cell_layout(plant, max(1, max(cell.n_shell for cell in plant.cells)))
     running: list[Detector] = [
         make(layout) for name, make in DETECTORS.items() if detectors is None or name in detectors
     ]
+    panel = Panel(layout, learned or UNTRAINED, running)
     engine = AlarmEngine(plant, load_texts().kind)
     said: list[AlarmEvent] = []
     scan_s = Config().twin.scan_s
     for seen, suppressed in views(tape):
         view = seen if change is None else change(seen)
-        scored = [(detector, scores) for detector in running for scores in detector.update(view)]
-        said += engine.update(view.time_us, scan_s, scored, suppressed)
+        said += engine.update(view.time_us, scan_s, panel.update(view), suppressed)
     return said
 
 
@@ -193,6 +206,7 @@ def score(
     detectors: Collection[str] | None = None,
     list_all: bool = False,
     change: Callable[[View], View] | None = None,
+    learned: Learned | None = None,
 ) -> dict[str, Any]:
     """Figures by group of kinds over some tapes, printed as a table; missed events and false alarms if asked for.
 
@@ -206,6 +220,8 @@ def score(
         Print every event and every false alarm too.
     change
         What is done to each view before the detectors see it.
+    learned
+        What training has to say; None for the limits of physics.
     """
     cells: list[CellRecord] = []
     events: list[Event] = []
@@ -213,7 +229,7 @@ def score(
     for number, tape in enumerate(tapes):
         known = truth(tape)
         first = len(cells)
-        own = episodes(tape, alarms(tape, detectors, change), known)
+        own = episodes(tape, alarms(tape, detectors, change, learned), known)
         mark = f"{number}/"
         cells += [c._replace(name=mark + c.name, line=mark + c.line) for c in known.cells]
         events += [e._replace(cell=e.cell + first) for e in known.events]
@@ -280,6 +296,9 @@ def main() -> None:
     scoring.add_argument("tapes", type=Path, nargs="+")
     scoring.add_argument("--detectors", nargs="+", choices=tuple(DETECTORS))
     scoring.add_argument("--list", action="store_true", help="every event and every false alarm")
+    scoring.add_argument(
+        "--models", type=Path, help="file of potline train; without it the limits of physics"
+    )
     scoring.add_argument("--json", type=Path, help="write the figures here too")
     arguments = parser.parse_args()
     if arguments.verb == "record":
@@ -287,7 +306,8 @@ def main() -> None:
             sys.exit(f"{arguments.tape} is not empty")
         record(arguments.history, arguments.tape)
         return
-    figures = score(arguments.tapes, arguments.detectors, arguments.list)
+    learned = learned_of(Config(models=str(arguments.models))) if arguments.models else None
+    figures = score(arguments.tapes, arguments.detectors, arguments.list, learned=learned)
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
 

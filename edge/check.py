@@ -12,7 +12,9 @@ from urllib.request import Request, urlopen
 from edge.app import broker_of, influx_writer
 from edge.calibration_file import calibrated
 from edge.config import Config, ConfigError
+from edge.drift import drifted, read_drift
 from edge.exits import BAD_CONFIG, OK, UNAVAILABLE
+from edge.model_file import file_hash, learned
 from edge.pipeline import cell_params
 from streams.influx import InfluxUnauthorized, InfluxUnavailable, line_protocol
 from streams.mqtt import Publisher
@@ -46,7 +48,7 @@ class _Findings:
 
 
 def check(config: Config, say: Callable[[str], None]) -> int:
-    """Test installation, plant file, disk, clock, broker and database; print a line for each.
+    """Test installation, plant file, disk, models, clock, broker and database; print a line for each.
 
     Returns
     -------
@@ -57,6 +59,7 @@ def check(config: Config, say: Callable[[str], None]) -> int:
     _installation(findings)
     _plant(findings, config)
     _disk(findings, config)
+    _models(findings, config)
     _broker(findings, config)
     _database(findings, config)
     return findings.code
@@ -111,6 +114,18 @@ def _disk(findings: _Findings, config: Config) -> None:
         findings.bad("disk", f"{folder}: only {free / 1e9:.2f} GB free; the inbox needs 1 GB", UNAVAILABLE)
     else:
         findings.good("disk", f"{folder}: {free / 1e9:.0f} GB free")
+
+
+def _models(findings: _Findings, config: Config) -> None:
+    """Can the models be used, and do scores still lie where they lay in training."""
+    try:
+        learned(config)
+    except ConfigError as error:
+        findings.bad("models", str(error), BAD_CONFIG)
+        return
+    findings.good("models", f"{config.models or 'as shipped'}, SHA-256 {file_hash(config)[:12]}")
+    for text in drifted(read_drift(Path(config.data_dir))):
+        findings.note("drift", text)
 
 
 def _broker(findings: _Findings, config: Config) -> None:

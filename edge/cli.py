@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from edge.cli_models import add as add_models
 from edge.config import ConfigError, example, load_config
 from edge.exits import BAD_CONFIG, BAD_DATA, FAILURE, NO_INPUT, OK, UNAVAILABLE, USAGE
 
@@ -95,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--seed", type=int, default=1)
     simulate.add_argument(
         "--faults",
-        choices=("enriched", "natural", "shift", "none"),
+        choices=("enriched", "natural", "shift", "none", "training"),
         default="natural",
         help="which set (default natural); none is a perfect plant",
     )
@@ -160,6 +161,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     report.add_argument("-c", "--config", type=Path, help="potline.toml")
 
+    add_models(command)
     _add_twin(command)
 
     command("config", _config, "print the commented default configuration")

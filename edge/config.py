@@ -90,11 +90,12 @@ class StorageConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole file; ``plant``, ``data_dir`` and ``calibration`` are absolute after loading."""
+    """The whole file; ``plant``, ``data_dir``, ``calibration`` and ``models`` are absolute after loading."""
 
     plant: str = "plant.toml"
     data_dir: str = "potline-data"
     calibration: str = ""
+    models: str = ""
     language: str = "en"
     mqtt: MqttConfig = field(default_factory=MqttConfig)
     align: AlignConfig = field(default_factory=AlignConfig)
@@ -231,6 +232,7 @@ def _absolute(config: Config, base: Path) -> Config:
         plant=resolved(config.plant),
         data_dir=resolved(config.data_dir),
         calibration=resolved(config.calibration),
+        models=resolved(config.models),
         mqtt=mqtt,
         influxdb=msgspec.structs.replace(config.influxdb, token_file=resolved(config.influxdb.token_file)),
     )

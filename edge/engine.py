@@ -14,7 +14,9 @@ from msgspec import Struct, json
 from edge.alarm_rules import Texts
 from edge.alarms import Alarm, AlarmEvent
 from edge.config import Config
+from edge.drift import DriftFile
 from edge.journal import Journal
+from edge.model_file import learned
 from edge.pipeline import Output, Pipeline
 from edge.recovery import live_after, part_versions, pipeline_version
 from edge.store import Store
@@ -101,6 +103,8 @@ class Engine:
         Another process works in the folder.
     InboxUnavailable, sqlite3.Error, OSError
         A file cannot be used.
+    ModelFileError
+        The configured models cannot be used.
     """
 
     def __init__(self, plant: Plant, config: Config, texts: Texts, data_dir: Path) -> None:
@@ -117,7 +121,7 @@ class Engine:
         )
         self.numbers = Numbers()
         self.faults: Counter[str] = Counter()
-        self._make = partial(Pipeline, plant, config, texts)
+        self._make = partial(Pipeline, plant, config, texts, learned=learned(config))
         self.pipeline = self._make()
         self._decoder = Decoder(
             plant,
@@ -130,6 +134,7 @@ class Engine:
         self._part_versions = part_versions(plant, config)
         self._done_id = 0
         self._unwritten: _Batch | None = None
+        self._drift = DriftFile(data_dir)
         self._new: list[AlarmEvent] = []
         self._resume()
         self.pipeline.alarms.language = config.language
@@ -300,6 +305,7 @@ class Engine:
         if batch.output.alarms:
             self.store.note("alarms", self.alarm_journal.mark)
         self.store.accept(self.numbers.points, batch.output.points)
+        self._drift.tell(self.pipeline.panel.drift)
         self.faults.update(fault.reason for fault in batch.faults)
         self.numbers = Numbers(
             messages=self.numbers.messages + batch.messages,

@@ -20,7 +20,7 @@ from edge.points import Point, alarm_point, state_points
 from edge.recent import Recent
 from edge.scan import Scan, ScanBuilder
 from models.base import CellLayout, Done, Taken, View
-from models.registry import build
+from models.panel import UNTRAINED, Learned, Panel
 from streams.align import Aligner
 from streams.frame import Frame
 from streams.messages import Event, Item
@@ -61,6 +61,8 @@ class Pipeline:
     watch
         Called with the view of every scan and the cells whose alarms are suppressed by design; None where the
         pipeline is to be saved.
+    learned
+        What training has to say of limits and kinds.
 
     Raises
     ------
@@ -68,7 +70,14 @@ class Pipeline:
         When a cell's technology is unknown or impossible.
     """
 
-    def __init__(self, plant: Plant, config: Config, texts: Texts, watch: Watch | None = None) -> None:
+    def __init__(
+        self,
+        plant: Plant,
+        config: Config,
+        texts: Texts,
+        watch: Watch | None = None,
+        learned: Learned = UNTRAINED,
+    ) -> None:
         self.plant = plant
         self.frames = 0
         self.scans = 0
@@ -86,7 +95,7 @@ class Pipeline:
         self._scanner = ScanBuilder(n, anodes, shell, bars, round(config.twin.scan_s * 1e6))
         params, self._without_twin = cell_params(plant)
         self._observer = Observer(params, layout.n_anodes, layout.shell_side)
-        self._detectors = build(layout)
+        self.panel = Panel(layout, learned)
         self.alarms = AlarmEngine(plant, texts.kind, config.language)
         self.accounting = Accounting(plant, config)
         self._anode_log = AnodeLog(n, anodes)
@@ -175,7 +184,7 @@ class Pipeline:
         self.scans += 1
         view = self._look(scan)
         # What a long empty scan shows is one look, not hours of observation: the delays of alarms grow by one scan.
-        scored = [(detector, scores) for detector in self._detectors for scores in detector.update(view)]
+        scored = self.panel.update(view)
         self._say(self.alarms.update(scan.time_us, self._scan_s, scored, self._suppressed), scan.time_us)
         self._output.points.extend(self.accounting.close(scan.time_us, view.estimate.heat_loss_kW))
         if scan.time_us % _MINUTE_US == 0:

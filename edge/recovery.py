@@ -10,6 +10,7 @@ from msgspec import json
 
 from edge.alarms import Alarm, AlarmEvent
 from edge.config import Config
+from edge.model_file import file_hash
 from edge.pipeline import cell_params
 from streams.plant_file import Plant
 
@@ -75,6 +76,7 @@ def pipeline_version(plant: Plant, config: Config) -> str:
         config.align.lateness_s,
         config.twin,
         config.energy,
+        file_hash(config),
     )
     return version(("twin", "models", "streams", "edge"), settings)
 

@@ -19,6 +19,7 @@ from edge.config import Config
 from edge.effect_log import write_effects
 from edge.entries import Entries
 from edge.exits import NO_INPUT, OK
+from edge.model_file import learned
 from edge.pipeline import Output, Pipeline
 from edge.points import Point
 from edge.report import render
@@ -63,7 +64,7 @@ def replay(
     HistoryError, PlantError
         When the history cannot be read.
     ConfigError
-        When the calibration that the configuration names cannot be used.
+        When the calibration or the models that the configuration names cannot be used.
     """
     if not (history / "plant.toml").is_file():
         say(f"{history}: no plant.toml, so this is not a recorded history")
@@ -71,7 +72,9 @@ def replay(
     started = time.monotonic()
     plant = calibrated(load_plant(history / "plant.toml"), config)
     changes = ChangeLog(plant)
-    pipeline = Pipeline(plant, config, load_texts(), watch=lambda view: _note(changes, view))
+    pipeline = Pipeline(
+        plant, config, load_texts(), lambda view, _: _note(changes, view), learned=learned(config)
+    )
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=out) as unfinished:
         figures = _write(history, Path(unfinished), pipeline, changes, speed, started)
@@ -115,7 +118,7 @@ def _write(
     entries.write(out / "entries.parquet")
     changes.write(out / "changes.parquet")
     write_effects(history, pipeline.plant, out / "effects.parquet")
-    _copy_plant(history, out)
+    copy_plant(history, out)
     # A replay writes every point into its own folder: none can wait or be refused.
     accounts = Accounts(accepted=points, written=points, quarantined=0, waiting=0)
     refused = {"unknown": count} if (count := pipeline.aligner.counts["unknown"]) else {}
@@ -133,8 +136,16 @@ def _note(changes: ChangeLog, view: View) -> None:
     changes.add(view.time_us, volts, amps, view.anode_current_A)
 
 
-def _copy_plant(history: Path, out: Path) -> None:
-    """Copy the plant's description and the technologies that lie beside it."""
+def copy_plant(history: Path, out: Path) -> None:
+    """Copy the plant's description and the technologies that lie beside it.
+
+    Parameters
+    ----------
+    history
+        Folder by contract.
+    out
+        Folder to copy to.
+    """
     shutil.copyfile(history / "plant.toml", out / "plant.toml")
     described = tomllib.loads((history / "plant.toml").read_text(encoding="utf-8"))
     lines: list[dict[str, Any]] = described.get("line", [])

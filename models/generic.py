@@ -239,6 +239,69 @@ class PcaResidual:
         return np.where(_measured(window), np.sum(missed * missed, axis=1), np.nan)
 
 
+class Autoencoder:
+    """Squared error of a network with one narrow layer, tanh, that gives rows back.
+
+    What it gives back lies on a plane, as with `PcaResidual`; what lies far out on it is squeezed, and seen. It begins
+    as the principal plane and is moved from there by Adam on all rows at once (Kingma and Ba, arXiv 1412.6980), so no
+    draw decides what it becomes.
+
+    Parameters
+    ----------
+    hidden
+        Width of the narrow layer; at most the number of variables.
+    steps, rate
+        Of the optimiser.
+    decay
+        Weight of the squared weights in what is minimised: without it few rows are learned by heart.
+    """
+
+    def __init__(self, hidden: int = 15, steps: int = 300, rate: float = 3e-3, decay: float = 1e-4) -> None:
+        self.hidden = hidden
+        self.steps = steps
+        self.rate = rate
+        self.decay = decay
+
+    def fit(self, normal: FloatArray) -> None:
+        """Learn centre, scale and weights."""
+        self._scaled = _Scaled(normal)
+        z = self._scaled(normal[_measured(normal)])
+        values, vectors = np.linalg.eigh(np.cov(z, rowvar=False).reshape(z.shape[1], -1))
+        kept = vectors[:, ::-1][:, : self.hidden]
+        # Small enough that tanh is nearly straight at first.
+        spread = 3.0 * np.sqrt(np.maximum(values[::-1][: self.hidden], 1e-12))
+        self._weights = [kept / spread, np.zeros(kept.shape[1]), (kept * spread).T, np.zeros(z.shape[1])]
+        moments = [(np.zeros_like(w), np.zeros_like(w)) for w in self._weights]
+        for step in range(1, self.steps + 1):
+            for w, (first, second), slope in zip(self._weights, moments, self._slopes(z), strict=True):
+                first += 0.1 * (slope - first)
+                second += 0.001 * (slope * slope - second)
+                root = np.sqrt(second / (1.0 - 0.999**step)) + 1e-8
+                w -= self.rate * first / (1.0 - 0.9**step) / root
+
+    def _slopes(self, z: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Derivatives of the mean squared error with respect to each of the weights."""
+        inward, bias, outward, _ = self._weights
+        narrow = np.tanh(z @ inward + bias)
+        error = 2.0 * self._error(z) / z.size
+        back = (error @ outward.T) * (1.0 - narrow * narrow)
+        return (
+            z.T @ back + self.decay * inward,
+            back.sum(axis=0),
+            narrow.T @ error + self.decay * outward,
+            error.sum(axis=0),
+        )
+
+    def _error(self, z: FloatArray) -> FloatArray:
+        inward, bias, outward, offset = self._weights
+        return np.tanh(z @ inward + bias) @ outward + offset - z
+
+    def score(self, window: FloatArray) -> FloatArray:
+        """Squared error of each row, (n,)."""
+        error = self._error(self._scaled(window))
+        return np.where(_measured(window), np.sum(error * error, axis=1), np.nan)
+
+
 class CvaResidual:
     """T2 of the one-step error of a state model from canonical variates (Larimore 1990; Russell et al. 2000).
 

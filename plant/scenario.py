@@ -1,4 +1,4 @@
-"""The four sets of records: how a line runs, what goes wrong, and what happens to all of it at once."""
+"""The sets of records: how a line runs, what goes wrong, and what happens to all of it at once."""
 
 from collections.abc import Sequence
 
@@ -39,6 +39,7 @@ def scenario(
         now and then, an outage about twice a month. ``enriched``: many faults of every kind in half of the cells
         and no outage, which would hide them. ``shift``: as natural, on a line that is ramped up and modulated, with
         another rhythm of taps and changes, fewer shell sensors and no collector bars; best with another technology too.
+        ``training``: as enriched, with so many faults that a model can learn from them and no other use.
     n_cells, days, seed, start_us, technology
         As given to the line.
     outages

@@ -13,8 +13,9 @@ from plant.operations import TAP_AFTER_S, TAP_BEFORE_S, change_second
 from plant.technology import Technology, named
 from twin.signals import SIDES
 
-#: The sets: published rates, many of every kind, published rates on a line that works otherwise, none.
-Plan = Literal["enriched", "natural", "shift", "none"]
+#: The sets: published rates, many of every kind, published rates on a line that works otherwise, none, and so many
+#: that a model can learn from them.
+Plan = Literal["enriched", "natural", "shift", "none", "training"]
 PLANS: tuple[str, ...] = get_args(Plan)
 
 _HOUR = 3600.0
@@ -25,6 +26,8 @@ _FIRST = ("anode_slow_pickup", "ledge_thinning")
 _OVERLAP = 0.10
 #: Share of faults of an enriched record, changes apart, that begin within an hour of a change or a tap of their cell.
 _AT_WORK, _NEAR_S = 0.25, 3600.0
+#: Mean time between two faults of anodes, and of anything else, in a cell of a record to learn from [h].
+_ANODE_H, _OTHER_H = 14.0, 96.0
 #: Times a day that a gateway of a natural record goes down with all its cells, and how many cells it has.
 _GATEWAY_A_DAY = 0.03
 GATEWAY_CELLS = 40
@@ -61,7 +64,8 @@ def plan_faults(
     ----------
     plan
         ``enriched`` gives half of the cells a fault about every five days, all kinds in turn, with recovery
-        after each; ``natural`` and ``shift`` follow the rates that stand with each kind; ``none`` gives none.
+        after each; ``natural`` and ``shift`` follow the rates that stand with each kind; ``training`` gives every cell
+        several anodes in trouble at a time; ``none`` gives none.
     n_cells, days, seed, technology
         As given to the line.
     """
@@ -74,6 +78,8 @@ def plan_faults(
         planned = _at_work(planned, works(technology, n_cells, seed, days), seed)
     elif plan in ("natural", "shift"):
         planned = _natural(rng, n_cells, days, calendar, technology)
+    elif plan == "training":
+        planned = _training(rng, n_cells, days, calendar, technology)
     whole = [f._replace(end_s=min(f.end_s, days * 86400.0)) for f in planned]
     return tuple(sorted((f for f in whole if f.end_s > f.start_s), key=lambda f: (f.start_s, f.cell, f.kind)))
 
@@ -180,6 +186,34 @@ def _natural(
             stop = start + float(round(float(rng.uniform(120.0, 3600.0))))
             cells = range(first, min(first + GATEWAY_CELLS, n_cells))
             planned += [Fault("stream_silent", cell, start, stop, 1.0, shape="step") for cell in cells]
+    return planned
+
+
+def _training(
+    rng: np.random.Generator, n_cells: int, days: float, calendar: Sequence[Change], technology: Technology
+) -> list[Fault]:
+    """Every kind in turn in every cell: no anode has two at a time, and of the rest a cell has one at a time."""
+    end_s = days * 86400.0
+    # An instrument that fails looks like an anode that does: it stands in both lists.
+    anodes = [name for name, kind in LIBRARY.items() if kind.where in ("anode", "change", "sensor")]
+    rest = [name for name, kind in LIBRARY.items() if kind.where not in ("anode", "change", "stream")]
+    planned: list[Fault] = []
+    for cell in range(n_cells):
+        busy: dict[int | None, float] = {}
+        for names, gap_h in ((anodes, _ANODE_H), (rest, _OTHER_H)):
+            order: list[str] = []
+            second = float(rng.uniform(0.0, gap_h)) * _HOUR
+            while second < end_s:
+                order = order or [names[k] for k in rng.permutation(len(names)).tolist()]
+                kind = LIBRARY[order.pop()]
+                own = [c for c in calendar if c.cell == cell and second <= c.second < second + gap_h * _HOUR]
+                if own or kind.where != "change":
+                    severity = float(rng.uniform(0.1, 1.0))
+                    fault = _fault(rng, kind, cell, second, severity, technology, own)
+                    if fault.start_s >= busy.get(fault.anode, -1.0):
+                        busy[fault.anode] = fault.end_s + 12 * _HOUR
+                        planned.append(fault)
+                second += float(rng.uniform(0.5, 1.5)) * gap_h * _HOUR
     return planned
 
 

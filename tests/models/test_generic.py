@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from benchmarks import bench_tep
 from models.generic import (
+    Autoencoder,
     Baseline,
     CvaResidual,
     HotellingT2,
@@ -29,6 +30,7 @@ MAKES: dict[str, Callable[[], Baseline]] = {
     "cva": lambda: CvaResidual(2, 4),
     "pca": lambda: PcaResidual(0.8),
     "persistence": Persistence,
+    "autoencoder": lambda: Autoencoder(3, 50),
 }
 each = pytest.mark.parametrize("make", list(MAKES.values()), ids=list(MAKES))
 
@@ -148,3 +150,16 @@ def test_tennessee_eastman_is_detected_as_stated():
     assert cast(float, ours["false_alarms"]) <= bench_tep.TARGET_FALSE
     # Nobody sees these three; who claims to has looked ahead.
     assert max(ours["by_fault"][fault] for fault in bench_tep.INVISIBLE) < 0.2
+
+
+def test_an_autoencoder_does_not_give_back_what_lies_far_out_on_the_plane():
+    normal = process(1500, 1)
+    far = 8.0 * (normal[:200] - normal.mean(axis=0)) + normal.mean(axis=0)
+    plane, curved = PcaResidual(0.8), Autoencoder(hidden=2)
+    for detector in (plane, curved):
+        detector.fit(normal)
+    gained = [float(np.median(d.score(far)) / np.median(d.score(normal[:200]))) for d in (plane, curved)]
+    assert gained[1] > 1.5 * gained[0]
+    again = Autoencoder(hidden=2)
+    again.fit(normal)
+    assert again.score(far).tobytes() == curved.score(far).tobytes()

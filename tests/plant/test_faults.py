@@ -297,3 +297,15 @@ def test_unreported_and_missed_changes() -> None:
     missed = found["anode_change_missed", late.cell]
     assert missed.observable_s - missed.fault.start_s == pytest.approx(2 * 3600.0, abs=120.0)
     assert found["anode_change_unreported", silent.cell].observable_s - silent.second < 600.0
+
+
+def test_training_puts_every_cell_in_trouble_and_no_anode_in_two_at_a_time() -> None:
+    faults = plan_faults("training", n_cells=6, days=8.0, seed=3)
+    assert {fault.cell for fault in faults} == set(range(6))
+    assert len({fault.kind for fault in faults if fault.anode is not None}) >= 11
+    until: dict[tuple[int, int], float] = {}
+    for fault in faults:
+        if fault.anode is not None:
+            assert fault.start_s >= until.get((fault.cell, fault.anode), -1.0)
+            until[fault.cell, fault.anode] = fault.end_s
+    assert faults == plan_faults("training", n_cells=6, days=8.0, seed=3)

@@ -1,0 +1,145 @@
+"""``make train``: the shipped file of models, from seeds: simulate, run through the pipeline, fit.
+
+The seeds are this file's own; no line that is scored anywhere has one of them. Lines are recorded as tapes
+(``benchmarks.tape``), so that limits can be fitted again in minutes when a detector has changed:
+
+    python -m benchmarks.train_shipped --work DIR            # everything; needs PyTorch; DIR keeps lines and tapes
+    python -m benchmarks.train_shipped --work DIR --limits   # only the limits; the network of the file stays
+"""
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.tape import record, truth, views
+from edge.model_file import SHIPPED, load, weights_of
+from edge.train import Gathered, Watcher, sequence_of, write
+from plant.faults import Plan
+from plant.history import simulate
+
+OUT = Path(__file__).parent.parent / "models" / SHIPPED
+
+
+class TrainingLine(NamedTuple):
+    """One simulated line to learn from."""
+
+    name: str
+    faults: Plan
+    technology: str
+    cells: int
+    days: float
+    seed: int
+
+
+#: Lines full of faults for the network, of two technologies; a quiet one for limits and distributions.
+LINES: tuple[TrainingLine, ...] = (
+    TrainingLine("training-P300", "training", "P300", 8, 7.0, 9201),
+    TrainingLine("training-P180", "training", "P180", 6, 5.0, 9202),
+    TrainingLine("training-P300-2", "training", "P300", 8, 6.0, 9206),
+    TrainingLine("natural-P300", "natural", "P300", 8, 5.0, 9204),
+)
+
+
+def tape_of(line: TrainingLine, work: Path) -> Path:
+    """Tape of a line, made where it is not there yet; a half-made one is no tape.
+
+    Parameters
+    ----------
+    line
+        What to simulate.
+    work
+        Folder of lines and tapes.
+    """
+    tape, history = work / f"{line.name}.tape", work / line.name
+    if not (tape / "truth.pickle").is_file():
+        if not (history / "labels.parquet").is_file():
+            simulate(
+                history,
+                n_cells=line.cells,
+                days=line.days,
+                seed=line.seed,
+                faults=line.faults,
+                technology=line.technology,
+                interval_s=10.0,
+            )
+        shutil.rmtree(tape, ignore_errors=True)
+        record(history, tape)
+    return tape
+
+
+def gathered(tape: Path, name: str) -> Gathered:
+    """What a tape has to teach.
+
+    Parameters
+    ----------
+    tape
+        Folder that ``benchmarks.tape`` recorded.
+    name
+        For the card.
+    """
+    known = truth(tape)
+    place = [known.plant.cell_index[cell.name] for cell in known.cells]
+    cells = [known.cells[place.index(k)] for k in range(len(place))]
+    watcher = Watcher(known.plant, cells)
+    for view, suppressed in views(tape):
+        watcher(view, suppressed)
+    return watcher.gathered(name, [event._replace(cell=place[event.cell]) for event in known.events])
+
+
+def shipped(work: Path, out: Path, tapes: Sequence[Path], *, limits_only: bool, use_network: bool) -> None:
+    """Write the shipped file.
+
+    Parameters
+    ----------
+    work
+        Folder of lines and tapes; what is there is not made again.
+    out
+        The file.
+    tapes
+        More quiet tapes for limits.
+    limits_only
+        Keep the network that the file has.
+    use_network
+        Switch it on.
+    """
+    kept = weights_of(load(out.read_bytes(), out.name), out.name) if limits_only else None
+    wanted = [line for line in LINES if not limits_only or line.faults == "natural"]
+    found = [gathered(tape_of(line, work), f"{line.name}, seed {line.seed}") for line in wanted]
+    found += [gathered(tape, tape.name) for tape in tapes]
+    for g in found:
+        print(g.text, flush=True)
+    # The quiet lines teach limits; sound anodes there are enough in the others.
+    faulty = [g for line, g in zip(wanted, found, strict=False) if line.faults == "training"]
+    weights = kept if limits_only else sequence_of(faulty, lambda text: print(text, flush=True))
+    write(out, found, [], weights, use_network, print)
+
+
+def main() -> None:
+    """Simulate what is missing, and train."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--work", type=Path, help="keep lines and tapes here, and use what is there")
+    parser.add_argument("--tapes", type=Path, nargs="*", default=[], help="more quiet tapes for limits")
+    parser.add_argument("--limits", action="store_true", help="only the limits; needs no PyTorch")
+    parser.add_argument("--use-network", action="store_true", help="switch the network on")
+    parser.add_argument("--out", type=Path, default=OUT)
+    arguments = parser.parse_args()
+    if arguments.limits and not arguments.out.is_file():
+        sys.exit(f"{arguments.out}: no such file, whose network could be kept")
+    with tempfile.TemporaryDirectory() as folder:
+        shipped(
+            arguments.work or Path(folder),
+            arguments.out,
+            arguments.tapes,
+            limits_only=arguments.limits,
+            use_network=arguments.use_network,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""The card beside a file of models: what it was made from, what it says, and what it does not."""
+
+import hashlib
+from pathlib import Path
+
+from edge.model_file import FORMAT, Body, Limit, Weights
+
+#: Marks in a card between which scores on lines that were not trained on are written by hand or by a benchmark.
+_SCORES = ("<!-- scores -->", "<!-- end of scores -->")
+
+_BASIS = {
+    "physics": "the limit of physics keeps the budget",
+    "ranks": "raised: quantile of the cell-days seen",
+    "tail": "raised: fitted beyond the cell-days seen",
+    "beyond": "raised as far as allowed: **the budget is not kept**",
+    "fixed": "never changed",
+}
+
+
+def card(body: Body, data: bytes, name: str, scores: str = "") -> str:
+    """Markdown of one file.
+
+    Parameters
+    ----------
+    body
+        What the file holds.
+    data
+        Its bytes.
+    name
+        Its name.
+    scores
+        Text of the section of scores; empty where none have been made.
+
+    Returns
+    -------
+    str
+        Ends with a line break.
+    """
+    days = max((limit.cell_days for limit in body.limits.values()), default=0.0)
+    lines = [
+        f"# Model card of `{name}`",
+        "",
+        f"SHA-256 `{hashlib.sha256(data).hexdigest()}`, {len(data)} bytes, format {FORMAT}. Written by "
+        "`potline train`; the same histories give the same bytes on one machine. Licence as potline's (Apache-2.0).",
+        "",
+        "## Learned from",
+        *(f"* {text}" for text in body.trained_on),
+        "",
+        "All of them are simulated lines of `plant/`. Nothing here was learned from, or shown at, a real plant.",
+        "",
+        "## Scores on lines that were not trained on",
+        _SCORES[0],
+        scores or "None yet.",
+        _SCORES[1],
+        "",
+        "## Limits of scores",
+        f"Each kind's score is divided by its factor. {days:.0f} clear cell-days: a budget of b per cell-day "
+        f"can be shown with 1/b of them or more, so those below {1.0 / max(days, 1.0):.4f} rest on a fit of the tail, "
+        "which is an assumption. Limits are only ever raised.",
+        "",
+        "| kind | factor | budget per cell-day | cell-days above the limit of physics | rests on |",
+        "|---|---|---|---|---|",
+        *(_row(kind, limit) for kind, limit in body.limits.items()),
+        "",
+        "## Network",
+        *_network(body.sequence, body.use_sequence),
+        "",
+        "## Not known",
+        "* Labels name kinds, not causes: the ranking of causes is physics and was not learned.",
+        "* Frequencies of faults are those of a record made to learn from; beliefs are no frequencies at a plant.",
+        "* Cell-days of one cell and one line are not independent: the budgets may be missed elsewhere. "
+        "`potline train` on a plant's own quiet record finds its own limits.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def scores_of(path: Path) -> str:
+    """Section of scores of a card that is about to be replaced, so that it can be looked at; empty where none is."""
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    begin, found, rest = text.partition(_SCORES[0])
+    del begin
+    return rest.partition(_SCORES[1])[0].strip() if found else ""
+
+
+def _row(kind: str, limit: Limit) -> str:
+    seen = f"{limit.above} of {limit.cell_days:g}"
+    return f"| `{kind}` | {limit.factor:g} | {limit.budget:.4f} | {seen} | {_BASIS[limit.basis]} |"
+
+
+def _network(weights: Weights | None, used: bool) -> list[str]:
+    if weights is None:
+        return ["None was trained."]
+    count = sum(len(data) // 4 for data in weights.data)
+    return [
+        f"{count} weights: one layer of gated recurrent units ({weights.shapes[1][0]}) over five-minute windows of "
+        f"each anode, {len(weights.features)} figures in, {len(weights.classes)} classes out. "
+        + (
+            "**On**: names the kind of an alarm that physics raised; it raises none."
+            if used
+            else "**Off**: it stands in the file and names nothing."
+        ),
+    ]

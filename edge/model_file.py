@@ -1,0 +1,205 @@
+"""The file of trained models: what ``potline train`` writes and the gateway loads, with its own hash inside."""
+
+import hashlib
+from importlib.resources import files
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from msgspec import Struct, msgpack
+
+from edge.config import Config, ConfigError
+from models.anode_sequence import CLASSES, SequenceWeights
+from models.anode_windows import FEATURES
+from models.drift import EDGES
+from models.panel import Learned
+
+#: Changes when a file of before could no longer be read.
+FORMAT = 1
+SHIPPED = "shipped/potline.models"
+
+
+class Limit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The limit of one kind and what it rests on.
+
+    Attributes
+    ----------
+    factor
+        The score is divided by this.
+    budget
+        False alarms allowed per cell-day.
+    cell_days, above
+        Clear cell-days seen, and how many of them would have had an alarm at the limit of physics.
+    basis
+        ``physics`` (the budget holds without a change), ``ranks`` (a quantile of the cell-days seen), ``tail`` (a fit
+        beyond them), ``fixed`` (never changed), ``beyond`` (the budget is not reached at the largest factor allowed).
+    """
+
+    factor: float
+    budget: float
+    cell_days: float
+    above: int
+    basis: str
+
+
+class Weights(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Weights of the network, float32 in C order, and the names that they were trained for."""
+
+    features: tuple[str, ...]
+    classes: tuple[str, ...]
+    shapes: list[tuple[int, ...]]
+    data: list[bytes]
+
+
+class Body(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that was learned.
+
+    Attributes
+    ----------
+    limits
+        By alarm kind.
+    edges, reference
+        Bins of a score, and the share of cell-hours in each by kind.
+    sequence
+        None where no network was trained.
+    use_sequence
+        Whether it names kinds; a network that does not beat the rules on lines it has not seen stays off.
+    trained_on
+        One line of text for each history.
+    """
+
+    limits: dict[str, Limit]
+    edges: tuple[float, ...]
+    reference: dict[str, tuple[float, ...]]
+    sequence: Weights | None
+    use_sequence: bool
+    trained_on: tuple[str, ...]
+
+
+class _Envelope(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What stands in the file."""
+
+    format: int
+    sha256: str
+    body: bytes
+
+
+class ModelFileError(ConfigError):
+    """A file of models that cannot be used; the message says why and what to do."""
+
+
+def dump(body: Body) -> bytes:
+    """The file's bytes; the same body gives the same bytes."""
+    packed = msgpack.encode(body)
+    return msgpack.encode(_Envelope(format=FORMAT, sha256=hashlib.sha256(packed).hexdigest(), body=packed))
+
+
+def load(data: bytes, name: str) -> Body:
+    """Read a file's bytes.
+
+    Parameters
+    ----------
+    data
+        The whole file.
+    name
+        Of the file, for messages.
+
+    Raises
+    ------
+    ModelFileError
+        No such file, another format, a hash that does not fit, or a content that this version does not know.
+    """
+    again = "train it anew with `potline train`, or leave the key `models` out for the shipped one"
+    try:
+        envelope = msgpack.decode(data, type=_Envelope)
+    except msgspec.DecodeError as error:
+        raise ModelFileError(f"{name}: is no file of potline's models ({error}); {again}") from error
+    if envelope.format != FORMAT:
+        raise ModelFileError(
+            f"{name}: is of format {envelope.format}, this potline reads format {FORMAT}; {again}"
+        )
+    if hashlib.sha256(envelope.body).hexdigest() != envelope.sha256:
+        raise ModelFileError(f"{name}: its content does not fit the SHA-256 that it names: damaged; {again}")
+    try:
+        body = msgpack.decode(envelope.body, type=Body)
+    except msgspec.DecodeError as error:
+        raise ModelFileError(f"{name}: {error}; {again}") from error
+    if body.edges != EDGES:
+        raise ModelFileError(f"{name}: was made for other bins of scores; {again}")
+    weights_of(body, name)
+    return body
+
+
+def weights_of(body: Body, name: str) -> SequenceWeights | None:
+    """Weights of the network, checked, or None.
+
+    Parameters
+    ----------
+    body
+        As loaded.
+    name
+        Of the file, for messages.
+
+    Raises
+    ------
+    ModelFileError
+        Weights that do not fit this version's features or classes.
+    """
+    packed = body.sequence
+    if packed is None:
+        return None
+    if packed.features != FEATURES or packed.classes != CLASSES:
+        raise ModelFileError(f"{name}: its network was trained for other figures or other kinds of alarm")
+    try:
+        arrays = [
+            np.frombuffer(data, dtype="<f4").reshape(shape)
+            for data, shape in zip(packed.data, packed.shapes, strict=True)
+        ]
+        return SequenceWeights(*arrays).checked()
+    except (TypeError, ValueError) as error:
+        raise ModelFileError(f"{name}: {error}") from error
+
+
+def pack(weights: SequenceWeights) -> Weights:
+    """Weights as they stand in the file."""
+    return Weights(
+        features=FEATURES,
+        classes=CLASSES,
+        shapes=[array.shape for array in weights],
+        data=[np.ascontiguousarray(array, dtype="<f4").tobytes() for array in weights],
+    )
+
+
+def read(path: str) -> bytes:
+    """Bytes of the file that a configuration names, or of the shipped one for an empty path.
+
+    Raises
+    ------
+    ModelFileError
+        It cannot be read.
+    """
+    try:
+        return Path(path).read_bytes() if path else files("models").joinpath(SHIPPED).read_bytes()
+    except OSError as error:
+        raise ModelFileError(
+            f"{path or SHIPPED}: cannot be read ({error.strerror}); it is the key `models` of potline.toml"
+        ) from error
+
+
+def learned(config: Config) -> Learned:
+    """What the configured file holds, as the detectors take it.
+
+    Raises
+    ------
+    ModelFileError
+        As `read` and `load`.
+    """
+    name = config.models or SHIPPED
+    body = load(read(config.models), name)
+    factors = {kind: limit.factor for kind, limit in body.limits.items()}
+    return Learned(factors, body.reference, weights_of(body, name) if body.use_sequence else None)
+
+
+def file_hash(config: Config) -> str:
+    """SHA-256 of the configured file, hexadecimal; raises `ModelFileError` where it cannot be read."""
+    return hashlib.sha256(read(config.models)).hexdigest()
