@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 
+from models.anode_effect import AnodeEffect
 from models.anode_pickup import AnodePickup
 from models.base import CellLayout, Detector
 from models.heat_loss import HeatLoss
 from models.heat_state import HeatState
+from models.instability import Instability
 from models.metal_quality import MetalQuality
 from models.sensor import SensorFault
 from models.silence import Silence
+from models.twin_range import TwinRange
 
 #: Detectors by name; a new one is one file and one line here.
 DETECTORS: dict[str, Callable[[CellLayout], Detector]] = {
@@ -18,6 +21,9 @@ DETECTORS: dict[str, Callable[[CellLayout], Detector]] = {
     MetalQuality.name: MetalQuality,
     Silence.name: Silence,
     SensorFault.name: SensorFault,
+    AnodeEffect.name: AnodeEffect,
+    Instability.name: Instability,
+    TwinRange.name: TwinRange,
 }
 
 #: Alarm kinds that are scored, in the order of the detectors.
@@ -28,6 +34,9 @@ KINDS: tuple[str, ...] = (
     + MetalQuality.kinds
     + Silence.kinds
     + SensorFault.kinds
+    + AnodeEffect.kinds
+    + Instability.kinds
+    + TwinRange.kinds
 )
 
 
