@@ -12,6 +12,8 @@ from models.swing import ACROSS, ALONG, MAX_SCAN_S, N_BLOCKS, N_CHANNELS, VOLTAG
 
 #: Peak to peak of a wave over its root mean square.
 _PEAKS = 2.0 * 2.0**0.5
+#: No wave lifts the voltage by more than this over its usual [V]: 50 to 300 mV are told of rolling metal.
+_NO_WAVE_V = 1.0
 
 
 class InstabilityLimits(NamedTuple):
@@ -25,12 +27,12 @@ class InstabilityLimits(NamedTuple):
         The same for the share of current of the anodes at the ends of the cell, or of one row [-]: a wave of 1 mm
         changes a share by 1.6 to 2 %.
     over_usual
-        How many times its own usual swing a cell must show: blocks of 200 s of a narrow band spread by a factor of
-        1.3 (1 sd), so that three blocks in a row at this factor are no chance.
+        How many times its own usual swing a cell must show. Blocks of 200 s of such a narrow band spread by a factor
+        of 1.5 (1 sd), the geometric mean of four by 1.22: a factor of 3 lies 5.5 sd out.
     usual_steps
         Steps by which the usual swing is learned, in shares of it: first and last.
     learn_blocks
-        Blocks of 200 s before its own usual swing counts; before that only the limits above do.
+        Blocks of 200 s from which its own usual swing is learned before a channel is judged.
     freeze
         Score from which nothing is learned.
     hold_s
@@ -38,7 +40,7 @@ class InstabilityLimits(NamedTuple):
     """
 
     swing_V: float = 0.030
-    swing_frac: float = 0.04
+    swing_frac: float = 0.014
     over_usual: float = 3.0
     usual_steps: tuple[float, float] = (0.2, 0.01)
     learn_blocks: int = 18
@@ -47,7 +49,7 @@ class InstabilityLimits(NamedTuple):
 
 
 class Instability:
-    """Scores every cell by its swing over the last ten minutes, the least of three blocks.
+    """Scores every cell by its swing over the last 13 minutes, the geometric mean of four blocks.
 
     Voltage, slope of the anode currents along the cell and difference of its two rows are judged alike, and the
     highest counts: a wave whose halves are opposite moves the currents more than the voltage. Scans longer than 12 s
@@ -88,17 +90,20 @@ class Instability:
         lim = self.limits
         self._watch.step(view)
         self._steady.step(view)
-        voltage_V = np.where(self._watch.running, np.nan, self._steady.rated_V)
+        # The first scan of an anode effect is not yet sure to be one, and would fill the band for minutes.
+        effect = self._watch.running | (self._steady.rated_V > self._watch.usual_V + _NO_WAVE_V)
+        voltage_V = np.where(effect, np.nan, self._steady.rated_V)
         self._swing.step(voltage_V, view.anode_current_A, self._steady.moved, view.scan_s)
         finished = self._swing.finished
         if view.scan_s <= MAX_SCAN_S and finished.any():
-            ratio = self._swing.blocks / self._limit()[:, :, None]
-            # NaN in any of the three blocks: ten minutes have not been seen.
-            least = ratio.min(axis=2)
-            score = np.where(np.isfinite(least), least, -np.inf).max(axis=1)
-            judged = finished[:, VOLTAGE]
+            # A short disturbance (a tap, a crane) fills one block and leaves the others small.
+            blocks = self._swing.blocks
+            with np.errstate(divide="ignore", invalid="ignore"):
+                middle = np.exp(np.log(blocks).mean(axis=2)) / self._limit()
+            score = np.where(np.isfinite(middle), middle, -np.inf).max(axis=1)
+            judged = finished.any(axis=1)
             self._score = np.where(judged, np.where(np.isfinite(score), score, np.nan), self._score)
-            self._learn(finished & (ratio[:, :, -1] < lim.freeze) & np.isfinite(ratio[:, :, -1]))
+            self._learn(finished & ~(middle >= lim.freeze) & (blocks[:, :, -1] > 0.0))
             self._since_s = np.where(judged, 0.0, self._since_s)
         self._since_s += view.scan_s
         for kept, now in (
@@ -111,11 +116,11 @@ class Instability:
         return (Scores("instability", "cell", score[:, None]),)
 
     def _limit(self) -> FloatArray:
-        """Root mean square at which each channel is rolling, (n_cells, channels)."""
+        """Root mean square at which each channel is rolling, (n_cells, channels); NaN before its usual is known."""
         lim = self.limits
         least = np.array([lim.swing_V, lim.swing_frac, lim.swing_frac]) / _PEAKS
-        own = np.where(self._learned >= lim.learn_blocks, lim.over_usual * self._usual, 0.0)
-        return np.fmax(least, own)
+        own = np.where(self._learned >= lim.learn_blocks, lim.over_usual * self._usual, np.nan)
+        return np.maximum(least, own)
 
     def _learn(self, calm: np.ndarray) -> None:
         """Move the usual swing of each channel a step towards the newest block: towards its median in the end."""

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from models.anode_effect import AnodeEffect
 from models.anode_pickup import AnodePickup
 from models.base import CellLayout, Detector
+from models.effect_ahead import EffectAhead
+from models.feeding import Feeding
 from models.heat_loss import HeatLoss
 from models.heat_state import HeatState
 from models.instability import Instability
@@ -22,7 +24,9 @@ DETECTORS: dict[str, Callable[[CellLayout], Detector]] = {
     Silence.name: Silence,
     SensorFault.name: SensorFault,
     AnodeEffect.name: AnodeEffect,
+    EffectAhead.name: EffectAhead,
     Instability.name: Instability,
+    Feeding.name: Feeding,
     TwinRange.name: TwinRange,
 }
 
@@ -35,7 +39,9 @@ KINDS: tuple[str, ...] = (
     + Silence.kinds
     + SensorFault.kinds
     + AnodeEffect.kinds
+    + EffectAhead.kinds
     + Instability.kinds
+    + Feeding.kinds
     + TwinRange.kinds
 )
 

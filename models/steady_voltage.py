@@ -1,4 +1,4 @@
-"""Cell voltage as it would be at rated current and with the anode beam at rest; shared by the process detectors."""
+"""Cell voltage as it would be at rated current, and when something was done to it; shared by the process detectors."""
 
 import numpy as np
 
@@ -10,10 +10,6 @@ _CURRENT = SCALAR_READINGS.index("line_current_A")
 _BEAM = SCALAR_READINGS.index("beam_position_mm")
 #: Voltage without current by which practice forms the pseudo-resistance [V] (physics reference 6.1).
 ZERO_CURRENT_V = 1.65
-#: Voltage per millimetre of distance [V]: 275 to 372 mV/cm are published for 0.73 to 0.90 A/cm2.
-_PER_MM_V = 0.032
-#: Beam movement in one scan up to which it is control and moves the voltage [mm]; more follows the metal in a tap.
-_CONTROL_mm = 1.5
 #: Share of the rated current below which a voltage says nothing of the bath.
 _OFF_frac = 0.5
 #: A line current is held this long [s]; the voltage is not judged for the second time after an outage [s].
@@ -21,7 +17,7 @@ _HOLD_s, _RESTART_s = 60.0, 900.0
 
 
 class SteadyVoltage:
-    """Follows the voltage of every cell without what line current and beam do to it.
+    """Follows the voltage of every cell without what the line current does to it, and notes what the beam may do.
 
     Parameters
     ----------
@@ -33,10 +29,9 @@ class SteadyVoltage:
     rated_V : (n_cells,)
         Pseudo-resistance times rated current plus the voltage without current [V]; NaN where the voltage is not
         measured, the line is off or has just come back.
-    still_V : (n_cells,)
-        The same less what small movements of the beam since the start have added [V].
     moved : (n_cells,) bool
-        The beam moved in this scan, or a tap or an anode change is reported for the last minute.
+        The beam moved in this scan, or a move, a tap or an anode change is reported for the last minute: the step that
+        follows is none of the bath's.
     current_A : (n_cells,)
         Line current, held for a minute.
 
@@ -53,10 +48,8 @@ class SteadyVoltage:
         self._current_age_s = np.full(n, np.inf)
         self._running_s = np.zeros(n)
         self._beam_mm = np.full(n, np.nan)
-        self._beam_V = np.zeros(n)
         self.current_A = np.full(n, np.nan)
         self.rated_V = np.full(n, np.nan)
-        self.still_V = np.full(n, np.nan)
         self.moved = np.zeros(n, dtype=np.bool_)
 
     @property
@@ -80,21 +73,13 @@ class SteadyVoltage:
         resistance_ohm = (voltage_V - ZERO_CURRENT_V) / np.where(on, self.current_A, np.nan)
         self.rated_V = np.where(judged, ZERO_CURRENT_V + resistance_ohm * self._rated_A, np.nan)
         self._follow_beam(view)
-        self.still_V = self.rated_V - self._beam_V
 
     def _follow_beam(self, view: View) -> None:
-        """Note movements of the beam and what the small ones add to the voltage."""
+        """Note movements of the beam, by its encoder and by the log."""
         beam_mm = view.scalar[_BEAM]
-        delta_mm = np.nan_to_num(beam_mm - self._beam_mm)
+        self.moved = np.abs(beam_mm - self._beam_mm) > 0.05
         self._beam_mm = np.where(np.isfinite(beam_mm), beam_mm, self._beam_mm)
-        self.moved = np.abs(delta_mm) > 0.05
         since_us = view.time_us - 60_000_000
         for done in view.done:
             if done.event in ("beam_move", "tap", "anode_change") and done.time_us >= since_us:
                 self.moved[done.cell] = True
-                told_mm = done.attributes.get("delta_mm")
-                # Without an encoder the log alone says how far the beam went.
-                if np.isnan(self._beam_mm[done.cell]) and isinstance(told_mm, int | float):
-                    delta_mm[done.cell] += float(told_mm)
-        control = np.abs(delta_mm) <= _CONTROL_mm
-        self._beam_V += np.where(control & np.isfinite(delta_mm), _PER_MM_V * delta_mm, 0.0)

@@ -20,7 +20,7 @@ _PERIOD_s, _QUALITY = 40.0, 1.0
 #: Longest scan in which a wave of 25 s can be seen at all [s].
 MAX_SCAN_S = 12.0
 _BLOCK_s = 200.0
-N_BLOCKS = 3
+N_BLOCKS = 4
 
 
 class _Filter(NamedTuple):
@@ -135,8 +135,8 @@ class Swing:
 
     Attributes
     ----------
-    blocks : (n_cells, 3, 3)
-        Root mean square in the band of the last three blocks of each channel, oldest first: voltage [V at rated
+    blocks : (n_cells, 3, 4)
+        Root mean square in the band of the last four blocks of each channel, oldest first: voltage [V at rated
         current], slope of the shares of current along the cell and difference of its rows [-]. NaN before.
     """
 

@@ -214,6 +214,21 @@ def test_anode_effects_must_be_foretold_a_minute_ahead():
     assert row(judged, cells([effect]), ("anode_effect",), np.random.default_rng(1))["recall"] == 1.0
 
 
+def test_a_labelled_prediction_is_asked_of_the_effect_that_ends_it():
+    soon = Event(0, "anode_effect_imminent", None, None, 24 * H, 24 * H + H // 2, 25 * H)
+    effect = Event(0, "anode_effect", None, None, 25 * H + 10**6, 25 * H + 10**6, 25 * H + 180 * 10**6)
+    other = Event(1, "anode_effect", None, None, 30 * H, 30 * H, 30 * H + 180 * 10**6)
+    events = with_predictions([soon, effect, other])
+    assert [(e.cell, e.start_us) for e in events if e.kind == "anode_effect_imminent"] == [(0, 25 * H), (1, 30 * H)]
+    record = cells(events)
+    for ahead_s, foretold, false in ((300, 0.5, 0), (2000, 0.0, 0), (5000, 0.0, 1)):
+        at = Episode(0, "L1", "anode_effect_imminent", None, None, 25 * H - ahead_s * 10**6, 25 * H)
+        judged = judge(record, events, [at])
+        # While the label says that one is near, an early alarm is neither right nor false.
+        assert prediction(judged)["recall"] == foretold, ahead_s
+        assert len(judged.false) == false, ahead_s
+
+
 def test_changes_are_told_apart_by_alarms_on_their_anode():
     changes = [Change(0, 5, 24 * H, True), Change(0, 6, 50 * H, False), Change(1, 5, 24 * H, False)]
     said = [alarm(30.0)._replace(score=1.5), alarm(51.0)._replace(score=9.0), alarm(60.0, "cell_hot", None)]
