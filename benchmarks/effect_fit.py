@@ -8,6 +8,7 @@ which one was on its way. The law is a logistic regression by Newton's method wi
 """
 
 import argparse
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -90,7 +91,9 @@ def fitted(x: FloatArray, y: FloatArray) -> FloatArray:
 
 def main() -> None:
     """Fit, print the law, and print how often what was foretold came."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("tapes", type=Path, nargs="+")
     parser.add_argument("--check", type=Path, nargs="*", default=[])
     arguments = parser.parse_args()
@@ -98,7 +101,9 @@ def main() -> None:
     law = fitted(np.concatenate([p.x for p in parts]), np.concatenate([p.y for p in parts]))
     rate_1_d = sum(p.effects for p in parts) / sum(p.cell_days for p in parts)
     law[0] += np.log(_NATURAL_1_d / rate_1_d)
-    print(f"{sum(p.effects for p in parts)} effects, {rate_1_d:.3f} a cell-day; constant {law[0]:.3f} at {_NATURAL_1_d}")
+    print(
+        f"{sum(p.effects for p in parts)} effects, {rate_1_d:.3f} a cell-day; constant {law[0]:.3f} at {_NATURAL_1_d}"
+    )
     for name, weight in zip(TERMS, law[1:], strict=True):
         print(f"  {name:28} {weight:+.3f}")
     for tape in arguments.check:
@@ -107,10 +112,12 @@ def main() -> None:
         p = 1.0 / (1.0 + np.exp(-(law[0] + shift + part.x @ law[1:])))
         print(f"{tape.name}: {part.effects} effects in {part.cell_days:.0f} cell-days; foretold and came:")
         edges = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3, 0.6, 0.9, 1.0)
-        for low, high in zip(edges[:-1], edges[1:], strict=True):
+        for low, high in pairwise(edges):
             here = (p >= low) & (p < high + (high == 1.0))
             if here.any():
-                print(f"  {low:5.3f}-{high:5.3f}: {here.sum():7d} minutes, {p[here].mean():.4f} {part.y[here].mean():.4f}")
+                print(
+                    f"  {low:5.3f}-{high:5.3f}: {here.sum():7d} minutes, {p[here].mean():.4f} {part.y[here].mean():.4f}"
+                )
 
 
 if __name__ == "__main__":

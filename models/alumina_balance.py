@@ -1,4 +1,4 @@
-"""Alumina that is logged against alumina that the current uses, hour by hour, and against the cell's own usual ratio."""
+"""Alumina that is logged against alumina that the current uses, hour by hour, and the usual ratio of the two."""
 
 import numpy as np
 
@@ -101,7 +101,9 @@ class AluminaBalance:
         for total in (self._feed_kg, self._use_kg, self._seen_s, self.since_s):
             total[cells] = 0.0
         self.hours[cells] += 1
-        learns = cells[(self.hours[cells] % _BLOCK_h == 0) & (self.hours[cells] >= _BLOCK_h + _AGE_h) & ~odd[cells]]
+        learns = cells[
+            (self.hours[cells] % _BLOCK_h == 0) & (self.hours[cells] >= _BLOCK_h + _AGE_h) & ~odd[cells]
+        ]
         if learns.size:
             block = slice(_HOURS - _AGE_h - _BLOCK_h, _HOURS - _AGE_h)
             self._learn(learns, self._ratio(learns, block))
@@ -128,7 +130,9 @@ class AluminaBalance:
         clipped = np.where(self._blocks[cells] < 2.0, off, np.clip(off, -_CLIP, _CLIP))
         self.usual[cells] += gain * clipped
         # 1.25: from mean absolute to standard deviation of a normal law.
-        spread = self._spread[cells] + gain * (1.25 * np.abs(np.clip(off, -_CLIP, _CLIP)) - self._spread[cells])
+        spread = self._spread[cells] + gain * (
+            1.25 * np.abs(np.clip(off, -_CLIP, _CLIP)) - self._spread[cells]
+        )
         self._spread[cells] = np.where(
             self._blocks[cells] < 4.0, self._spread[cells], np.clip(spread, _LEAST_sd, _MOST_sd)
         )

@@ -65,7 +65,9 @@ class AnodeEffect:
         score = np.where(
             watch.running, np.fmax(over, 1.0), np.clip(voltage_V / watch.rule.threshold_V, 0.0, _BELOW)
         )
-        score = np.where(self._silent_s <= watch.rule.max_gap_s, np.where(np.isnan(score), 0.0, score), np.nan)
+        score = np.where(
+            self._silent_s <= watch.rule.max_gap_s, np.where(np.isnan(score), 0.0, score), np.nan
+        )
         return (Scores("anode_effect", "cell", score[:, None]),)
 
     def explain(self, kind: str, cell: int, slot: int) -> Explanation:

@@ -1,9 +1,8 @@
-"""Signs that alumina runs short, minutes before an anode effect: rising resistance, lean feeding, anodes that sag together."""
+"""Signs that alumina runs short: rising resistance, lean feeding, anodes that lose current together."""
 
 from typing import NamedTuple
 
 import numpy as np
-
 from numpy.typing import NDArray
 
 from models.alumina_balance import ALUMINA_kg_C
@@ -75,6 +74,20 @@ def _follow(x: FloatArray, tau_s: FloatArray, scan_s: float, mean: FloatArray, s
 
 
 @kernel
+def _starved(drop: FloatArray, count: FloatArray, common: float) -> tuple[float, int]:
+    """Most that neighbours in both rows (what one feeder feeds) have lost more than all did, and where."""
+    most, where, n = 0.0, -1, drop.shape[0]
+    for at in range(n):
+        lost, group = 0.0, 0.0
+        for j in range(max(at - 1, 0), min(at + 2, n)):
+            lost += drop[j]
+            group += count[j]
+        if group >= 2.0 and lost / group - common > most:
+            most, where = lost / group - common, at
+    return most, where
+
+
+@kernel
 def _sag(
     current_A: FloatArray,
     age_h: FloatArray,
@@ -89,7 +102,7 @@ def _sag(
     drop: FloatArray,
     count: FloatArray,
 ) -> None:
-    n_anodes, n_columns = current_A.shape[1], drop.shape[0]
+    n_anodes = current_A.shape[1]
     for c in range(current_A.shape[0]):
         total, known = 0.0, 0
         for i in range(n_anodes):
@@ -125,19 +138,7 @@ def _sag(
                 count[at] += 1.0
         if settled < 4:
             continue
-        sag[c] = 0.0
-        for at in range(n_columns):
-            # Neighbours along the cell, both rows: what one feeder feeds.
-            lost, group = 0.0, 0.0
-            for j in range(max(at - 1, 0), min(at + 2, n_columns)):
-                lost += drop[j]
-                group += count[j]
-            if group < 2.0:
-                continue
-            lost = lost / group - common / settled
-            if lost > sag[c]:
-                sag[c] = lost
-                where[c] = at
+        sag[c], where[c] = _starved(drop, count, common / settled)
 
 
 def columns(layout: CellLayout) -> IntArray:
@@ -179,7 +180,7 @@ class EffectSigns:
         n = len(layout.n_anodes)
         width = int(layout.n_anodes.max(initial=0))
         self._column = columns(layout)[:, :width]
-        self.n_columns = self._column.max(axis=1, initial=-1) + 1
+        self.n_columns = np.max(self._column, axis=1, initial=-1) + 1
         self._n_columns = int(self.n_columns.max(initial=0))
         self._means = _Means(
             np.zeros((n, len(_VOLT_s))),
@@ -203,7 +204,7 @@ class EffectSigns:
         self.value = np.full((n, N_SIGNS), np.nan)
         self.where = np.full(n, -1, dtype=np.int64)
 
-    def step(self, view: View, steady: SteadyVoltage, effect: np.ndarray) -> None:
+    def step(self, view: View, steady: SteadyVoltage, effect: BoolArray) -> None:
         """Take in one scan.
 
         Parameters
@@ -268,7 +269,9 @@ class EffectSigns:
         self, rated_V: FloatArray, moved: BoolArray, pulled: BoolArray, scan_s: float
     ) -> FloatArray:
         """Take steps by beam and anode changes out of all memories; gives the voltage where none is under way."""
-        self._hold_s = np.where(pulled, _PULLED_s, np.where(moved, np.fmax(self._hold_s, _STEP_s), self._hold_s))
+        self._hold_s = np.where(
+            pulled, _PULLED_s, np.where(moved, np.fmax(self._hold_s, _STEP_s), self._hold_s)
+        )
         begun = pulled | moved
         self._after_s[begun] = 0.0
         self._after_Vs[begun] = 0.0

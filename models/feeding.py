@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.alumina_balance import WINDOWS_h, AluminaBalance
+from models.alumina_balance import AluminaBalance, WINDOWS_h
 from models.base import CellLayout, Explanation, FloatArray, Scores, View
 from models.cusum import mean_step
 from models.effect_signs import columns
@@ -119,7 +119,7 @@ class Feeding:
                 old_V = self._drop_V[0, at]
                 self._drop_V[1, at] = old_V if np.isnan(before_V) else before_V + 0.3 * (old_V - before_V)
                 self._drop_V[0, at] = taken.value
-        odd = (self._score >= 1.0).any(axis=1)
+        odd = np.any(self._score >= 1.0, axis=1)
         self._follow_heat(view, odd)
         self._places.step(view, odd)
         ended = balance.step(view, self._steady, odd)
@@ -247,7 +247,9 @@ class _Places:
         current_A = view.anode_current_A[:, : self._column.shape[1]]
         settled = np.isfinite(current_A) & ~(view.anode_age_h[:, : self._column.shape[1]] < _YOUNG_h)
         count = np.isfinite(current_A).sum(axis=1, keepdims=True)
-        mean_A = np.where(np.isfinite(current_A), current_A, 0.0).sum(axis=1, keepdims=True) / np.maximum(count, 1)
+        mean_A = np.where(np.isfinite(current_A), current_A, 0.0).sum(axis=1, keepdims=True) / np.maximum(
+            count, 1
+        )
         share = np.where(settled & (mean_A > 1000.0), current_A / np.where(mean_A > 0.0, mean_A, 1.0), np.nan)
         weight_s = np.full(share.shape, self._wait_s)
         mean_step(self._mean[0], self._seen_s[0], share, weight_s, _NOW_s)

@@ -4,7 +4,6 @@ from math import cos, pi, sin
 from typing import NamedTuple
 
 import numpy as np
-
 from numpy.typing import NDArray
 
 from models.base import CellLayout, FloatArray
@@ -31,7 +30,7 @@ class _Filter(NamedTuple):
     y1: FloatArray
     y2: FloatArray
     power: FloatArray
-    count: FloatArray
+    n_in_block: FloatArray
     blocks: FloatArray
     finished: FloatArray
 
@@ -66,12 +65,12 @@ def _advance(
             state.x2[c, k], state.x1[c, k] = state.x1[c, k], now
             state.y2[c, k], state.y1[c, k] = state.y1[c, k], y
             state.power[c, k] += y * y
-            state.count[c, k] += 1.0
-            if state.count[c, k] >= per_block:
+            state.n_in_block[c, k] += 1.0
+            if state.n_in_block[c, k] >= per_block:
                 for j in range(state.blocks.shape[2] - 1):
                     state.blocks[c, k, j] = state.blocks[c, k, j + 1]
-                state.blocks[c, k, -1] = np.sqrt(state.power[c, k] / state.count[c, k])
-                state.power[c, k], state.count[c, k] = 0.0, 0.0
+                state.blocks[c, k, -1] = np.sqrt(state.power[c, k] / state.n_in_block[c, k])
+                state.power[c, k], state.n_in_block[c, k] = 0.0, 0.0
                 state.finished[c, k] = 1.0
 
 

@@ -219,7 +219,10 @@ def test_a_labelled_prediction_is_asked_of_the_effect_that_ends_it():
     effect = Event(0, "anode_effect", None, None, 25 * H + 10**6, 25 * H + 10**6, 25 * H + 180 * 10**6)
     other = Event(1, "anode_effect", None, None, 30 * H, 30 * H, 30 * H + 180 * 10**6)
     events = with_predictions([soon, effect, other])
-    assert [(e.cell, e.start_us) for e in events if e.kind == "anode_effect_imminent"] == [(0, 25 * H), (1, 30 * H)]
+    assert [(e.cell, e.start_us) for e in events if e.kind == "anode_effect_imminent"] == [
+        (0, 25 * H),
+        (1, 30 * H),
+    ]
     record = cells(events)
     for ahead_s, foretold, false in ((300, 0.5, 0), (2000, 0.0, 0), (5000, 0.0, 1)):
         at = Episode(0, "L1", "anode_effect_imminent", None, None, 25 * H - ahead_s * 10**6, 25 * H)
