@@ -18,6 +18,8 @@ _PRIOR_sd = 0.05
 _LEAST_sd, _MOST_sd = 0.025, 0.06
 #: Blocks after which old ones are forgotten: ten days; what a block may differ and still teach as it is.
 _MEMORY_blocks, _CLIP = 40.0, 0.06
+#: Feed over use below which feed was not logged: no cell lives for hours on so little.
+_NO_LOG = 0.3
 #: Spread of the usual ratio that no learning takes away: alumina of another batch, another density.
 _FLOOR_sd = 0.005
 
@@ -106,13 +108,15 @@ class AluminaBalance:
         ]
         if learns.size:
             block = slice(_HOURS - _AGE_h - _BLOCK_h, _HOURS - _AGE_h)
-            self._learn(learns, self._ratio(learns, block))
-        fed = self.usual[cells] > 0.3
+            ratio = self._ratio(learns, block)
+            logged = ratio > _NO_LOG
+            self._learn(learns[logged], ratio[logged])
+        fed = self._ratio(cells, slice(-WINDOWS_h[0], None)) > _NO_LOG
         doubt = 1.0 / np.sqrt(_PRIOR_sd**-2 + self._blocks[cells] / self._spread[cells] ** 2)
         doubt = np.hypot(doubt, _FLOOR_sd)
         for k, hours in enumerate(WINDOWS_h):
             ratio = self._ratio(cells, slice(_HOURS - hours, _HOURS))
-            known = fed & (self.hours[cells] >= hours)
+            known = fed & (self.hours[cells] >= hours) & (ratio > _NO_LOG)
             self.excess[cells, k] = np.where(known, ratio / self.usual[cells] - 1.0, np.nan)
             self.sd[cells, k] = np.hypot(self._spread[cells] * _BLOCK_h / hours, doubt)
 
@@ -123,7 +127,6 @@ class AluminaBalance:
 
     def _learn(self, cells: np.ndarray, ratio: FloatArray) -> None:
         """Learn usual ratio and spread from blocks that have become old without alarm."""
-        ratio = np.nan_to_num(ratio)
         gain = 1.0 / np.minimum(self._blocks[cells] + 1.0, _MEMORY_blocks)
         off = ratio - self.usual[cells]
         # The first blocks may find a cell far from one; later a far block is trouble, not news.

@@ -28,7 +28,9 @@ def scores(
         view = blank(CELLS, START_US + (k + 1) * 10_000_000, 10.0)
         noise = 0.8 * noise + 0.005 * rng.standard_normal()
         at = k / 6.0 - quiet_min
-        volt = 4.15 + noise + (0.0 if at < 0 or extra_V is None else np.interp(at, range(len(extra_V)), extra_V))
+        volt = (
+            4.15 + noise + (0.0 if at < 0 or extra_V is None else np.interp(at, range(len(extra_V)), extra_V))
+        )
         view.scalar[VOLTAGE] = view.voltage_low_V[:] = view.voltage_high_V[:] = volt
         view.scalar[CURRENT] = CURRENT_A
         view.feed_kg[:] = USE_kg * (1.0 if at < 0 else fed)

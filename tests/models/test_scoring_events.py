@@ -207,6 +207,8 @@ def test_anode_effects_must_be_foretold_a_minute_ahead():
         assert got["recall"] == foretold, ahead_s
         # Thirty seconds ahead is too late and not false; a quarter of an hour and more is false.
         assert (got["f1"] == 1.0) == bool(foretold)
+        # One of one: Wilson's lower end 1 / (1 + 1.96^2) = 0.2065, as F1 2 * 0.2065 / 1.2065.
+        assert not foretold or got["f1_wilson_95"] == pytest.approx([0.3423, 1.0], abs=1e-3)
     # An alarm that the effect is there foretells nothing.
     said = Episode(0, "L1", "anode_effect", None, None, 24 * H, 25 * H)
     judged = judge(cells([effect]), with_predictions([effect]), [said])
