@@ -9,7 +9,7 @@ from models.steady_voltage import SteadyVoltage
 ALUMINA_kg_C = 1.76123e-7 * 0.945
 #: Hours kept, and lengths of the windows judged [h].
 _HOURS = 72
-WINDOWS_h = (3, 4, 6, 12, 24, 72)
+WINDOWS_h = (4, 6, 12, 24, 72)
 #: Blocks of six hours from which the usual ratio is learned, after they have become this old [h].
 _BLOCK_h, _AGE_h = 6, 12
 #: Before anything is learned the ratio is one, give or take the error of a shot's mass.
@@ -39,9 +39,9 @@ class AluminaBalance:
     ----------
     hours : (n_cells,)
         Whole hours seen.
-    excess : (n_cells, 6)
+    excess : (n_cells, 5)
         Feed over use against the cell's usual, less one, over each of ``WINDOWS_h``; NaN before.
-    sd : (n_cells, 6)
+    sd : (n_cells, 5)
         What that spreads by on a normal cell, the doubt about the usual included.
     usual : (n_cells,)
         Usual ratio of logged feed to use at a current efficiency of 0.945.

@@ -45,6 +45,9 @@ class AheadLimits(NamedTuple):
         lies about 0.8; and 0.45 gave most there.
     after_s
         An effect is not foretold again for this long after one [s]: the quench moves resistance and feed.
+    wolf_s, wolf_logit, wolf_most, wolf_memory_s
+        An alarm that no effect has followed for this long [s] takes so much from the logit of its cell, up to so much,
+        and that is forgotten so slowly [s]: some cells run for days in a way that looks like it and is theirs.
     hold_s
         A score stands this long without a voltage [s].
     """
@@ -53,6 +56,10 @@ class AheadLimits(NamedTuple):
     weights: tuple[float, ...] = (2.580, 2.083, -1.814, 2.559, 0.737, 0.470, -0.894, -1.800)
     raise_probability: float = 0.45
     after_s: float = 2700.0
+    wolf_s: float = 1200.0
+    wolf_logit: float = 1.0
+    wolf_most: float = 3.0
+    wolf_memory_s: float = 172_800.0
     hold_s: float = 120.0
 
 
@@ -123,6 +130,9 @@ class EffectAhead:
         self._weights = np.array(self.limits.weights)
         self._after_s = np.full(n, np.inf)
         self._silent_s = np.full(n, np.inf)
+        #: Time since an effect was foretold that has not come yet (NaN: none), and what is taken from the logit.
+        self._waited_s = np.full(n, np.nan)
+        self._wolf = np.zeros(n)
         self._probability = np.full(n, np.nan)
         self._alumina_pct = np.full((2, n), np.nan)
         self._superheat_C = np.full(n, np.nan)
@@ -136,7 +146,7 @@ class EffectAhead:
         burns = watch.running | (self._steady.rated_V > watch.rule.threshold_V)
         signs.step(view, self._steady, burns)
         self._after_s = np.where(burns, 0.0, self._after_s + view.scan_s)
-        logit = lim.constant + (terms(signs.value) * self._weights).sum(axis=1)
+        logit = lim.constant - self._wolf + (terms(signs.value) * self._weights).sum(axis=1)
         probability = 1.0 / (1.0 + np.exp(-logit))
         known = np.isfinite(signs.value[:, RISE_3_10])
         quenched = (self._after_s <= lim.after_s) & np.isfinite(self._steady.rated_V)
@@ -144,11 +154,22 @@ class EffectAhead:
         seen = np.isfinite(now)
         self._silent_s = np.where(seen, 0.0, self._silent_s + view.scan_s)
         self._probability = np.where(seen | (self._silent_s > lim.hold_s), now, self._probability)
+        self._learn_patience(burns, view.scan_s)
         self._alumina_pct = np.stack([estimate.alumina_pct, estimate.alumina_sd_pct])
         self._superheat_C = estimate.superheat_C.copy()
         return (
             Scores("anode_effect_imminent", "cell", (self._probability / lim.raise_probability)[:, None]),
         )
+
+    def _learn_patience(self, burns: np.ndarray, scan_s: float) -> None:
+        """Ask for more of a cell of which an effect was foretold that did not come."""
+        lim = self.limits
+        told = self._probability >= lim.raise_probability
+        self._waited_s = np.where(np.isnan(self._waited_s) & told, 0.0, self._waited_s + scan_s)
+        vain = (self._waited_s > lim.wolf_s) & ~burns
+        self._wolf *= np.exp(-scan_s / lim.wolf_memory_s)
+        self._wolf = np.where(vain, np.minimum(self._wolf + lim.wolf_logit, lim.wolf_most), self._wolf)
+        self._waited_s[vain | burns] = np.nan
 
     def explain(self, kind: str, cell: int, slot: int) -> Explanation:
         """Explain the score given at the last update.
@@ -176,6 +197,7 @@ class EffectAhead:
             "alumina_pct": alumina_pct,
             "alumina_sd_pct": sd_pct,
             "superheat_C": superheat_C,
+            "foretold_in_vain_logit": float(self._wolf[cell]),
         }
         local = float(np.clip((sag_pct - 1.0) / 2.0, 0.0, 1.0))
         columns = self._signs.n_columns[cell]

@@ -11,7 +11,7 @@ from models.effect_signs import columns
 from models.explaining import explanation
 from models.steady_voltage import SteadyVoltage
 
-_3H, _4H, _6H, _12H, _24H, _72H = range(len(WINDOWS_h))
+_4H, _6H, _12H, _24H, _72H = range(len(WINDOWS_h))
 _BATH, _SUPERHEAT = range(2)
 #: Anodes younger than this still take up current [h].
 _YOUNG_h = 36.0
@@ -25,7 +25,7 @@ class FeedingLimits(NamedTuple):
     Attributes
     ----------
     blocked_sd, blocked_frac
-        More feed than use, in standard deviations of its window and as a share, over 3, 6 or 12 h. One of n feeders
+        More feed than use, in standard deviations of its window and as a share, over 4, 6 or 12 h. One of n feeders
         that gives nothing makes the controller feed 1 / (n - 1) more, 14 to 33 % for 4 to 8 feeders; half of the
         smallest is the limit. 4.5 sd of a normal law are one false alarm in 800 cell-years of independent windows of
         6 h; real tails are heavier.
@@ -151,7 +151,7 @@ class Feeding:
         z = excess / self._balance.sd
         # What has ended is no longer to be told, however long the window.
         quarter = 0.25 * lim.blocked_frac
-        fast = np.minimum(z / lim.blocked_sd, excess / lim.blocked_frac)[:, [_3H, _6H, _12H]]
+        fast = np.minimum(z / lim.blocked_sd, excess / lim.blocked_frac)[:, [_4H, _6H, _12H]]
         fast[:, 2] = np.where(excess[:, _6H] < quarter, np.minimum(fast[:, 2], 0.7), fast[:, 2])
         blocked = _highest(fast)
 

@@ -119,3 +119,12 @@ def test_evidence_names_the_feeder_of_the_place() -> None:
     assert found.evidence["anodes_sag_pct"] == pytest.approx(5.0, abs=2.0)
     assert found.evidence["feeder_number"] == 4.0
     assert found.causes[0].cause == "alumina_uneven"
+
+
+def test_a_cell_that_cried_wolf_must_show_more() -> None:
+    ramp = np.cumsum(np.linspace(0.002, 0.014, 20))
+    false = np.concatenate([ramp, np.linspace(ramp[-1], 0.0, 30), np.zeros(40)])
+    found = scores(190, np.concatenate([false, false]), fed=1.4)
+    first, second = found[: 6 * 90], found[6 * 90 :]
+    assert first.max() >= 1.0
+    assert second.max() < first.max()
