@@ -66,9 +66,14 @@ def render(found: dict[str, Any]) -> str:
     )
     foretold = {name: row for name, row in found["anode_effect_prediction"].items() if row["events"]}
     if foretold:
-        lines += ["", "anode effects foretold at least a minute ahead: events, precision, recall, F1"]
+        lines += ["", "anode effects foretold at least a minute ahead: events, precision, recall, F1, 95 %"]
         keys = ("events", "precision", "recall", "f1")
-        lines += _aligned([[name, *(_text(row[key]) for key in keys)] for name, row in foretold.items()])
+        lines += _aligned(
+            [
+                [name, *(_text(row[key]) for key in keys), _pair(row["f1_wilson_95"])]
+                for name, row in foretold.items()
+            ]
+        )
     if found["clock"]:
         clock = found["clock"]
         verdict = "as it must be" if clock["honest"] else "THE RECORD DRIFTS: scores on it mean little"

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from models.base import CellLayout, Explanation, FloatArray, Scores, View
+from models.effect_watch import EffectWatch
 from models.explaining import explanation
 from models.heat_drift import HeatDrift
 from models.reading_steps import VoltageSteps
@@ -30,8 +31,8 @@ class HeatStateLimits(NamedTuple):
         The twin's superheat is taken to be no better than this [K]: published liquidus equations differ by 1 to 3.
     raise_probability
         Probability of a state from which it is raised.
-    effect_V, effect_apart_s
-        Scan mean of the voltage above which it is an anode effect, and least time to the next one [V], [s].
+    effect_apart_s
+        Least time to the next anode effect [s]: a cell that burns again at once has one trouble, not two.
     memory_d
         Days of anode effects that count.
     usual_1_d, cold_1_d
@@ -45,7 +46,6 @@ class HeatStateLimits(NamedTuple):
     high_C: float = 15.0
     least_sd_C: float = 2.0
     raise_probability: float = 0.8
-    effect_V: float = 8.0
     effect_apart_s: float = 900.0
     memory_d: float = 3.0
     usual_1_d: float = 0.08
@@ -160,6 +160,7 @@ class HeatState:
     def __init__(self, layout: CellLayout, limits: HeatStateLimits | None = None) -> None:
         self.limits = HeatStateLimits() if limits is None else limits
         n = len(layout.n_anodes)
+        self._effect_watch = EffectWatch(layout)
         self._effects = np.zeros(n)
         self._watched_d = np.zeros(n)
         self._since_effect_s = np.full(n, np.inf)
@@ -176,7 +177,7 @@ class HeatState:
     def update(self, view: View) -> tuple[Scores, ...]:
         """Take in one scan and score every cell."""
         lim, estimate = self.limits, view.estimate
-        self._watch(view.scalar[_VOLTAGE], view.scan_s)
+        self._count(view)
         stepped = np.abs(self._steps.update(view)) >= self._steps.limits.voltage_V
         view = view._replace(estimate=estimate._replace(assessed=estimate.assessed & ~stepped))
         estimate = view.estimate
@@ -199,16 +200,16 @@ class HeatState:
         cold, hot = (np.fmax(score[:, s], self._drifted[d]) for s, d in ((_LOW, 0), (_HIGH, 1)))
         return (Scores("cell_cold", "cell", cold[:, None]), Scores("cell_hot", "cell", hot[:, None]))
 
-    def _watch(self, voltage_V: FloatArray, scan_s: float) -> None:
+    def _count(self, view: View) -> None:
         """Count anode effects over watched time; what is old fades."""
-        lim = self.limits
-        seen = np.isfinite(voltage_V)
-        fade = np.where(seen, np.exp(-scan_s / (lim.memory_d * _DAY_S)), 1.0)
+        lim, watch = self.limits, self._effect_watch
+        watch.step(view)
+        seen = np.isfinite(view.scalar[_VOLTAGE])
+        fade = np.where(seen, np.exp(-view.scan_s / (lim.memory_d * _DAY_S)), 1.0)
         self._effects *= fade
-        self._watched_d = self._watched_d * fade + np.where(seen, scan_s / _DAY_S, 0.0)
-        high = seen & (voltage_V > lim.effect_V)
-        self._effects += high & (self._since_effect_s >= lim.effect_apart_s)
-        self._since_effect_s = np.where(high, 0.0, self._since_effect_s + scan_s)
+        self._watched_d = self._watched_d * fade + np.where(seen, view.scan_s / _DAY_S, 0.0)
+        self._effects += watch.began & (self._since_effect_s >= lim.effect_apart_s)
+        self._since_effect_s = np.where(watch.running, 0.0, self._since_effect_s + view.scan_s)
 
     def explain(self, kind: str, cell: int, slot: int) -> Explanation:
         """Explain the score given at the last update.

@@ -2,14 +2,19 @@
 
 from collections.abc import Callable
 
+from models.anode_effect import AnodeEffect
 from models.anode_pickup import AnodePickup
 from models.base import CellLayout, Detector
 from models.bottom_loss import BottomLoss
 from models.cover_loss import CoverLoss
+from models.effect_ahead import EffectAhead
+from models.feeding import Feeding
 from models.heat_loss import HeatLoss
 from models.heat_state import HeatState
+from models.instability import Instability
 from models.sensor import SensorFault
 from models.silence import Silence
+from models.twin_range import TwinRange
 
 #: Detectors by name; a new one is one file and one line here.
 DETECTORS: dict[str, Callable[[CellLayout], Detector]] = {
@@ -20,6 +25,11 @@ DETECTORS: dict[str, Callable[[CellLayout], Detector]] = {
     BottomLoss.name: BottomLoss,
     Silence.name: Silence,
     SensorFault.name: SensorFault,
+    AnodeEffect.name: AnodeEffect,
+    EffectAhead.name: EffectAhead,
+    Instability.name: Instability,
+    Feeding.name: Feeding,
+    TwinRange.name: TwinRange,
 }
 
 #: Alarm kinds that are scored, in the order of the detectors.
@@ -31,6 +41,11 @@ KINDS: tuple[str, ...] = (
     + BottomLoss.kinds
     + Silence.kinds
     + SensorFault.kinds
+    + AnodeEffect.kinds
+    + EffectAhead.kinds
+    + Instability.kinds
+    + Feeding.kinds
+    + TwinRange.kinds
 )
 
 

@@ -146,17 +146,28 @@ def clear_time(operating: Mask, start_us: int, events: Sequence[Event]) -> Mask:
     """
     clear = operating.copy()
     for event in events:
-        first_us = event.start_us - round(WINDOWS[event.kind].before_s * 1e6)
+        first_us = min(event.start_us - round(WINDOWS[event.kind].before_s * 1e6), event.observable_us)
         clear[span(first_us, event.end_us + round(GRACE_S * 1e6), start_us, len(clear))] = False
     return clear
 
 
 def with_predictions(events: Sequence[Event]) -> list[Event]:
-    """Events, and for each anode effect one more that asks for its prediction where no label does."""
-    found = list(events)
-    told = {e.cell for e in events if e.kind == "anode_effect_imminent"}
-    effects = [e for e in events if e.kind == "anode_effect" and e.cell not in told]
-    found += [e._replace(kind="anode_effect_imminent") for e in effects]
+    """Events, and for each anode effect one that asks for its prediction.
+
+    A labelled ``anode_effect_imminent`` ends when its effect begins (or would have): what counts is how long before
+    that an alarm comes, so that the prediction is asked of its end. Its own time before is not clear time.
+    """
+    told = [e for e in events if e.kind == "anode_effect_imminent"]
+    found = [e for e in events if e.kind != "anode_effect_imminent"]
+    found += [e._replace(start_us=e.end_us, observable_us=e.start_us) for e in told]
+    asked = {(e.cell, e.end_us) for e in told}
+    effects = [e for e in events if e.kind == "anode_effect"]
+    found += [
+        e._replace(kind="anode_effect_imminent")
+        for e in effects
+        # A label and its effect may be a minute apart: both are rounded.
+        if not any(cell == e.cell and abs(end_us - e.start_us) <= GRID_US for cell, end_us in asked)
+    ]
     return sorted(found, key=lambda e: (e.cell, e.start_us, e.kind, e.anode or 0, e.side or ""))
 
 

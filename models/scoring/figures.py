@@ -226,7 +226,10 @@ def _share(hits: int, n: int) -> Figures:
 
 
 def prediction(judged: Judged) -> Figures:
-    """Anode effects foretold at least a minute and at most fifteen ahead: event precision, recall and F1."""
+    """Anode effects foretold at least a minute and at most fifteen ahead: event precision, recall and F1.
+
+    The interval of F1 is Wilson's of hits among hits, misses and false alarms (J), taken through F1 = 2 J / (1 + J).
+    """
     asked = [m for m in judged.matches if m.event.kind == "anode_effect_imminent"]
     hit = sum(m.alarm is not None for m in asked)
     right = {m.alarm for m in asked if m.alarm is not None}
@@ -234,6 +237,7 @@ def prediction(judged: Judged) -> Figures:
     precision = len(right) / (len(right) + false) if right or false else math.nan
     recall = hit / len(asked) if asked else math.nan
     both = 2 * hit + false + len(asked) - hit
+    low, high = (2.0 * j / (1.0 + j) for j in wilson(hit, len(asked) + false))
     return {
         "events": len(asked),
         "precision": number(precision),
@@ -241,6 +245,7 @@ def prediction(judged: Judged) -> Figures:
         "recall": number(recall),
         "recall_wilson_95": pair(wilson(hit, len(asked))),
         "f1": number(2 * hit / both) if both and asked else None,
+        "f1_wilson_95": pair((low, high)) if asked else [None, None],
     }
 
 

@@ -207,11 +207,31 @@ def test_anode_effects_must_be_foretold_a_minute_ahead():
         assert got["recall"] == foretold, ahead_s
         # Thirty seconds ahead is too late and not false; a quarter of an hour and more is false.
         assert (got["f1"] == 1.0) == bool(foretold)
+        # One of one: Wilson's lower end 1 / (1 + 1.96^2) = 0.2065, as F1 2 * 0.2065 / 1.2065.
+        assert not foretold or got["f1_wilson_95"] == pytest.approx([0.3423, 1.0], abs=1e-3)
     # An alarm that the effect is there foretells nothing.
     said = Episode(0, "L1", "anode_effect", None, None, 24 * H, 25 * H)
     judged = judge(cells([effect]), with_predictions([effect]), [said])
     assert prediction(judged)["recall"] == 0.0
     assert row(judged, cells([effect]), ("anode_effect",), np.random.default_rng(1))["recall"] == 1.0
+
+
+def test_a_labelled_prediction_is_asked_of_the_effect_that_ends_it():
+    soon = Event(0, "anode_effect_imminent", None, None, 24 * H, 24 * H + H // 2, 25 * H)
+    effect = Event(0, "anode_effect", None, None, 25 * H + 10**6, 25 * H + 10**6, 25 * H + 180 * 10**6)
+    other = Event(1, "anode_effect", None, None, 30 * H, 30 * H, 30 * H + 180 * 10**6)
+    events = with_predictions([soon, effect, other])
+    assert [(e.cell, e.start_us) for e in events if e.kind == "anode_effect_imminent"] == [
+        (0, 25 * H),
+        (1, 30 * H),
+    ]
+    record = cells(events)
+    for ahead_s, foretold, false in ((300, 0.5, 0), (2000, 0.0, 0), (5000, 0.0, 1)):
+        at = Episode(0, "L1", "anode_effect_imminent", None, None, 25 * H - ahead_s * 10**6, 25 * H)
+        judged = judge(record, events, [at])
+        # While the label says that one is near, an early alarm is neither right nor false.
+        assert prediction(judged)["recall"] == foretold, ahead_s
+        assert len(judged.false) == false, ahead_s
 
 
 def test_changes_are_told_apart_by_alarms_on_their_anode():
