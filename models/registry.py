@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from models.anode_pickup import AnodePickup
+from models.anodes import Anodes
 from models.base import CellLayout, Detector
 from models.heat_loss import HeatLoss
 from models.heat_state import HeatState
@@ -12,7 +12,7 @@ from models.silence import Silence
 
 #: Detectors by name; a new one is one file and one line here.
 DETECTORS: dict[str, Callable[[CellLayout], Detector]] = {
-    AnodePickup.name: AnodePickup,
+    Anodes.name: Anodes,
     HeatLoss.name: HeatLoss,
     HeatState.name: HeatState,
     MetalQuality.name: MetalQuality,
@@ -22,7 +22,7 @@ DETECTORS: dict[str, Callable[[CellLayout], Detector]] = {
 
 #: Alarm kinds that are scored, in the order of the detectors.
 KINDS: tuple[str, ...] = (
-    AnodePickup.kinds
+    Anodes.kinds
     + HeatLoss.kinds
     + HeatState.kinds
     + MetalQuality.kinds
