@@ -1,6 +1,6 @@
 """How new anodes pick up current: late, set too high or too low, or as anodes of this cell do."""
 
-from math import exp, inf, isnan, log, nan
+from math import exp, inf, isnan, log, nan, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +15,8 @@ BIN_H = 0.5
 #: Verdicts in the order of the evidence.
 LATE, HIGH, LOW = 0, 1, 2
 _FIRST_BIN = 2
+#: Healthy changes that a cell remembers.
+_REMEMBERED = 30.0
 #: Stretches of time tried, natural logarithm.
 _S_LOW, _S_STEP, _S_COUNT = -0.6, 0.05, 43
 
@@ -27,8 +29,8 @@ class PickupLimits(NamedTuple):
     from_h, until_h
         Ages judged: before 3 h a new anode carries a tenth whatever it does, after 24 h it should carry its share.
     ln_time_sd, ln_time_count
-        Spread of ln(time) between healthy changes before the cell's own is known, and how many changes that counts
-        for. Half load at 6 to 12 h over all plants is 0.2; one cell spreads less than all plants do.
+        Spread of ln(time) between healthy changes before the cell's own is known, and how many changes that and the
+        next count for. Half load at 6 to 12 h over all plants is 0.2; one cell, with one crew, spreads less than all plants do.
     ln_level_sd
         Spread of the level that healthy anodes reach: one millimetre of height is 2 %, and a setting is good to two.
     late_ln, late_ln_sd, high_ln, low_ln, set_ln_sd
@@ -36,27 +38,37 @@ class PickupLimits(NamedTuple):
         "below 60 % at 24 h", and 3 to 20 mm at 1.7-2 % a mm.
     error_ln, early_error_ln
         Error of the shape of a pick-up, natural logarithm: once loaded, and added at nothing.
+    law_error
+        How many times greater that error is, less one, while the shape is the law for all plants; it falls as the
+        cell's own changes are seen.
     independent
         Half hours of one pick-up that count as one observation of their own.
+    corner_ln, corner_ln_sd
+        Anodes at the ends of their rows stand colder and take longer, natural logarithm, by an amount that is known
+        to no one: mean and spread.
     odds_ln
-        Natural logarithm of the odds, against a healthy change, at which a verdict is given: 3 % of changes go wrong,
-        so 100 to 1 and more.
+        Natural logarithm of the odds, against a healthy change, at which a verdict is given. Odds of 45 to 1 are passed
+        by at most one healthy change in 45 whenever they are looked at (Ville's inequality), 0.027 a cell and day;
+        with 3 % of changes wrong, two in three verdicts are then right.
     """
 
     from_h: float = 3.0
     until_h: float = 24.0
-    ln_time_sd: float = 0.15
-    ln_time_count: float = 2.0
+    ln_time_sd: float = 0.12
+    ln_time_count: float = 1.0
     ln_level_sd: float = 0.045
     late_ln: float = 0.45
     late_ln_sd: float = 0.25
     high_ln: float = -0.25
     low_ln: float = 0.20
     set_ln_sd: float = 0.10
-    error_ln: float = 0.03
-    early_error_ln: float = 0.6
-    independent: float = 0.35
-    odds_ln: float = 5.0
+    error_ln: float = 0.02
+    early_error_ln: float = 1.0
+    law_error: float = 6.0
+    independent: float = 0.5
+    corner_ln: float = 0.08
+    corner_ln_sd: float = 0.08
+    odds_ln: float = 3.8
 
 
 class Pickups(NamedTuple):
@@ -72,8 +84,10 @@ class Pickups(NamedTuple):
         Most likely stretch of time and of level.
     shape : (n_cells, BINS)
         What a healthy anode of the cell carries.
-    time_var, healthy : (n_cells,)
-        Sum of squares of ln(time) of its healthy changes, and their number.
+    time_var, level_var, healthy : (n_cells,)
+        Sums of squares of ln(time) and ln(level) of its healthy changes, and their number.
+    taken : (n_cells, n_anodes_max) bool
+        Whether a pick-up was learned from, or was not to be.
     """
 
     seen: NDArray[np.float32]
@@ -82,7 +96,9 @@ class Pickups(NamedTuple):
     level_ln: FloatArray
     shape: FloatArray
     time_var: FloatArray
+    level_var: FloatArray
     healthy: FloatArray
+    taken: NDArray[np.bool_]
 
 
 def law_frac(age_h: FloatArray) -> FloatArray:
@@ -114,6 +130,8 @@ def new_pickups(n_cells: int, width: int) -> Pickups:
         np.tile(shape, (n_cells, 1)),
         np.zeros(n_cells),
         np.zeros(n_cells),
+        np.zeros(n_cells),
+        np.zeros((n_cells, width), dtype=np.bool_),
     )
 
 
@@ -130,10 +148,15 @@ def _shape_at(shape: FloatArray, age_h: float) -> float:
 
 
 @kernel
-def _judge(p: Pickups, c: int, j: int, lim: PickupLimits) -> None:
+def _judge(p: Pickups, c: int, j: int, corner: bool, lim: PickupLimits) -> None:
     """Weigh a pick-up so far: stretches of time on a grid, the level by its normal law."""
     seen, shape = p.seen[c, j], p.shape[c]
-    var = (lim.ln_time_count * lim.ln_time_sd**2 + p.time_var[c]) / (lim.ln_time_count + p.healthy[c])
+    counted = lim.ln_time_count + max(p.healthy[c] - 1.0, 0.0)
+    var = (lim.ln_time_count * lim.ln_time_sd**2 + p.time_var[c]) / counted
+    late_by = lim.corner_ln if corner else 0.0
+    var += lim.corner_ln_sd**2 if corner else 0.0
+    level_sd = sqrt((lim.ln_time_count * lim.ln_level_sd**2 + p.level_var[c]) / counted)
+    wide = 1.0 + lim.law_error / (1.0 + p.healthy[c]) ** 2
     best, total = -inf, np.zeros(4)
     most = np.full(4, -inf)
     terms = np.empty((4, _S_COUNT))
@@ -144,7 +167,7 @@ def _judge(p: Pickups, c: int, j: int, lim: PickupLimits) -> None:
             if isnan(seen[b]) or seen[b] <= 0.0:
                 continue
             y = seen[b]
-            sd = lim.error_ln + lim.early_error_ln * max(0.5 - y, 0.0)
+            sd = wide * lim.error_ln + lim.early_error_ln * max(0.5 - y, 0.0)
             w = lim.independent / sd**2
             r = log(y / _shape_at(shape, BIN_H * (b + 1) * exp(-s)))
             w_sum += w
@@ -154,12 +177,12 @@ def _judge(p: Pickups, c: int, j: int, lim: PickupLimits) -> None:
             return
         mean = wr / w_sum
         fit = -0.5 * (wrr - w_sum * mean * mean)
-        healthy_time = -0.5 * s * s / var - 0.5 * log(var)
-        late_time = -0.5 * (s - lim.late_ln) ** 2 / lim.late_ln_sd**2 - log(lim.late_ln_sd)
+        healthy_time = -0.5 * (s - late_by) ** 2 / var - 0.5 * log(var)
+        late_time = -0.5 * (s - late_by - lim.late_ln) ** 2 / lim.late_ln_sd**2 - log(lim.late_ln_sd)
         for kind in range(4):
             sd, off = lim.set_ln_sd, mean
             if kind == LATE or kind == 3:
-                sd = lim.ln_level_sd
+                sd = level_sd
             elif kind == HIGH:
                 off = mean - lim.high_ln
             else:
@@ -198,15 +221,23 @@ def _learn(p: Pickups, c: int, j: int, lim: PickupLimits) -> None:
         p.shape[c, b] = max(p.shape[c, b], p.shape[c, b - 1])
     if n > 0.0:
         p.time_var[c] += p.time_ln[c, j] ** 2
+        p.level_var[c] += p.level_ln[c, j] ** 2
     p.healthy[c] = n + 1.0
-    if p.healthy[c] > 20.0:
-        p.time_var[c] *= 20.0 / p.healthy[c]
-        p.healthy[c] = 20.0
+    if p.healthy[c] > _REMEMBERED:
+        p.time_var[c] *= _REMEMBERED / p.healthy[c]
+        p.level_var[c] *= _REMEMBERED / p.healthy[c]
+        p.healthy[c] = _REMEMBERED
 
 
 @kernel
 def pickup_step(
-    p: Pickups, age_h: FloatArray, y10: FloatArray, tick_s: FloatArray, n_anodes: IntArray, lim: PickupLimits
+    p: Pickups,
+    age_h: FloatArray,
+    y10: FloatArray,
+    tick_s: FloatArray,
+    n_anodes: IntArray,
+    corner: NDArray[np.bool_],
+    lim: PickupLimits,
 ) -> None:
     """Go on with the pick-ups of young anodes, where a minute closed; judged every ten minutes.
 
@@ -220,6 +251,8 @@ def pickup_step(
         Ten-minute mean of its share.
     tick_s, n_anodes : (n_cells,)
         Time since the last minute closed, 0 for none [s]; anodes of each cell.
+    corner : (n_cells, n_anodes_max)
+        Stands at an end of its row.
     lim
         See `PickupLimits`.
     """
@@ -234,8 +267,9 @@ def pickup_step(
             if age < lim.until_h:
                 p.seen[c, j, int(age / BIN_H)] = max(y10[c, j], 0.0)
             if age >= lim.from_h and int(6.0 * age) != int(6.0 * before_h):
-                _judge(p, c, j, lim)
-            if age >= lim.until_h > before_h:
+                _judge(p, c, j, corner[c, j], lim)
+            if age >= lim.until_h and not p.taken[c, j]:
+                p.taken[c, j] = True
                 odds = -inf
                 for kind in range(3):
                     odds = max(odds, p.odds[kind, c, j])
@@ -247,5 +281,6 @@ def pickup_step(
 def restart(p: Pickups, c: int, j: int) -> None:
     """Forget the pick-up of an anode: another one stands in its place."""
     p.seen[c, j, :] = nan
+    p.taken[c, j] = False
     p.odds[:, c, j] = nan
     p.time_ln[c, j], p.level_ln[c, j] = nan, nan

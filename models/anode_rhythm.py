@@ -124,7 +124,7 @@ class Rhythm:
             Least lateness that is never allowed [h].
         """
         late = {anode: 2.0 for anode, t in self.skipped.items() if time_us - t < 60 * _HOUR_US}
-        if self.due is not None and self.due.anode is not None and len(self._changes) >= 3:
+        if self.due is not None and self.due.anode is not None:
             allowed_h = min_h + 3.0 * self.spread_h
             late_h = (time_us - self.due.time_us) / _HOUR_US
             if 0.0 < late_h < 60.0:

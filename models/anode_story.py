@@ -44,8 +44,10 @@ class StoryLimits(NamedTuple):
         Log likelihood ratio of the noise at which a kind is believed: odds of 5 to 1 and of 12 to 1.
     spike_power, contact_power, crack_power
         Relative noise goes with the share to this power. A short carries no bubbles, so the same noise stands on a
-        larger current (-1; 0.85 for what stays); a contact is a series resistance without noise; a smaller face is
+        larger current (-1, less what the rod measurement itself makes); a contact is a series resistance without noise; a smaller face is
         noisier.
+    independent
+        Part of the scan-to-scan changes that count as observations of their own.
     ramp_llr, deep_frac, deep_llr
         A contact worsens slowly too, a crack does not; contacts cost 5-20 %, cracks 10-40 %.
     overload_frac
@@ -69,10 +71,11 @@ class StoryLimits(NamedTuple):
     listen_min: float = 150.0
     llr_fast: float = 1.6
     llr_slow: float = 2.5
-    spike_power: float = 0.85
+    spike_power: float = 0.75
     contact_power: float = 0.5
     crack_power: float = 0.2
-    ramp_llr: float = 2.5
+    independent: float = 0.35
+    ramp_llr: float = 3.5
     deep_frac: float = 0.2
     deep_llr: float = 15.0
     overload_frac: float = 1.4
@@ -202,8 +205,8 @@ def _listen(f: Features, s: Stories, c: int, j: int, lim: StoryLimits) -> None:
         first, second = -2.0 * lim.spike_power * ln_f, 0.0
     else:
         first, second = 2.0 * lim.contact_power * ln_f, -2.0 * lim.crack_power * ln_f
-    # Differences of neighbouring scans are not independent: 0.7 of them count.
-    s.llr[c, j] += 0.35 * (n * (second - first) - d2 * (np.exp(-first) - np.exp(-second)))
+    # Squared differences of neighbouring scans are not independent.
+    s.llr[c, j] += 0.5 * lim.independent * (n * (second - first) - d2 * (np.exp(-first) - np.exp(-second)))
 
 
 @kernel
@@ -219,7 +222,8 @@ def _decide(s: Stories, c: int, j: int, lim: StoryLimits) -> int:
             if llr >= lim.llr_fast or llr <= -lim.llr_fast or minutes >= wait_min:
                 return SPIKE if llr > 0.3 else SLIP
             return NONE
-        if llr >= lim.llr_slow or llr <= -lim.llr_slow or minutes >= lim.listen_min:
+        # A short makes heat and no metal and is wanted soon; an overload can be listened to for longer.
+        if llr >= lim.llr_slow or llr <= -1.4 * lim.llr_slow or minutes >= lim.listen_min:
             return SPIKE if llr > 0.0 else OVERLOAD
         return NONE
     total = llr + (0.0 if sudden else lim.ramp_llr) + lim.ramp_llr * min(s.returns[c, j], 2.0)

@@ -72,7 +72,8 @@ class Anodes:
         self.limits = ChangeLimits() if change_limits is None else change_limits
         n_cells, width = len(layout.n_anodes), int(layout.n_anodes.max(initial=0))
         self._n = layout.n_anodes.astype(np.int64)
-        self._side = layout.anode_side[:, :width].copy()
+        half = np.maximum(self._n // 2, 1)[:, None]
+        self._corner = (np.arange(width)[None, :] % half == 0) | (np.arange(width)[None, :] % half == half - 1)
         self._exists = np.arange(width)[None, :] < self._n[:, None]
         self._features = new_features(n_cells, width)
         self._stories = story.new_stories(n_cells, width)
@@ -140,7 +141,7 @@ class Anodes:
         age_h = self._book.age_h(now_us)
         self._settled = ~(age_h < self.limits.young_h)
         seen = np.where(np.isfinite(f.y1) & (s.phase != story.OPEN), f.y10, np.nan)
-        pickup_step(self._pickups, age_h, seen, f.tick_s, self._n, self.pickup_limits)
+        pickup_step(self._pickups, age_h, seen, f.tick_s, self._n, self._corner, self.pickup_limits)
         self._late[:] = 0.0
         for cell in np.flatnonzero(self._heard).tolist():
             for anode, late in self._book.overdue(cell, now_us).items():
@@ -237,8 +238,10 @@ class Anodes:
         ratio = f.y10 / shape_frac
         caught_up = np.where(best == LOW, ratio < 2.0 - _CAUGHT_UP_FRAC, ratio > _CAUGHT_UP_FRAC)
         over = ~(age_h < self.limits.young_h) | caught_up | (s.phase == story.OPEN)
+        # Too little current too late: that it is odd is known before it is known why.
+        short = np.logaddexp(odds[LATE], odds[HIGH]) - np.log(2.0)
         for k, code in enumerate(_PICKUP_KINDS.values()):
-            value = np.clip(odds[code] / self.pickup_limits.odds_ln, 0.0, 3.0)
+            value = np.clip((odds[code] if code == LOW else short) / self.pickup_limits.odds_ln, 0.0, 3.0)
             value = np.where(best == code, value, np.minimum(value, 0.7))
             self._value[2 + k] = nan + np.where(over, 0.0, value)
             self._value[2 + k][~np.isfinite(age_h)] = np.nan
@@ -277,10 +280,9 @@ class Anodes:
         share = float(f.y10[cell, slot])
         evidence = {"share_frac": share, "mean_anode_current_A": float(self._mean_A[cell]), "age_h": age_h}
         evidence["superheat_C"] = float(self._superheat_C[cell])
-        half = max(int(self._n[cell]) // 2, 1)
         facts = AnodeFacts(
             age_h=age_h,
-            corner=slot % half in (0, half - 1),
+            corner=bool(self._corner[cell, slot]),
             superheat_C=float(self._superheat_C[cell]),
             sudden=bool(s.sudden[cell, slot] > 0.0),
             noise_llr=float(s.llr[cell, slot]),
