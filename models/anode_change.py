@@ -177,7 +177,9 @@ class ChangeBook:
         self._rhythms[cell].note(anode, time_us)
         self._changes.append(Change(cell, anode, time_us, logged))
 
-    def judged(self, cell: int, anode: int, verdict: Verdict, known_us: int, level: float, half_h: float) -> None:
+    def judged(
+        self, cell: int, anode: int, verdict: Verdict, known_us: int, level: float, half_h: float
+    ) -> None:
         """Give the newest change of an anode its verdict; the first that is not ``open`` stands."""
         for k in range(len(self._changes) - 1, -1, -1):
             change = self._changes[k]

@@ -52,9 +52,7 @@ def weigh(kind: str, facts: AnodeFacts) -> dict[str, float]:
     -----
     Weights are of low to medium confidence, as the signatures are; not validated on plant data.
     """
-    cold = (
-        0.5 if np.isnan(facts.superheat_C) else float(np.clip((8.0 - facts.superheat_C) / 6.0, 0.0, 1.0))
-    )
+    cold = 0.5 if np.isnan(facts.superheat_C) else float(np.clip((8.0 - facts.superheat_C) / 6.0, 0.0, 1.0))
     quiet_noise = 1.0 / (1.0 + float(np.exp(-np.clip(facts.noise_llr, -20.0, 20.0))))
     young = facts.age_h < 72.0
     step = 1.0 if facts.sudden else 0.2

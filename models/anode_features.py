@@ -188,54 +188,35 @@ def _mean_of(ring: NDArray[np.float32], head: int, first: int, last: int) -> flo
 
 
 @kernel
-def _close(f: Features, c: int, n: int, quiet: NDArray[np.bool_]) -> None:
-    """Turn what was gathered into the features of a minute."""
-    dt_s = f.elapsed_s[c]
-    f.elapsed_s[c] = 0.0
-    f.tick_s[c] = 0.0
-    counted = 0.0
-    for j in range(n):
-        counted += f.frac_n[c, j]
-    if counted == 0.0:
-        if f.gap_s[c] > _FORGET_S:
-            for j in range(n):
-                f.filled[c, j] = 0
-            f.q_filled[c] = 0
-        return
-    f.tick_s[c] = min(dt_s, 600.0)
-    _common(f, c, n, quiet)
+def _usual_noise(f: Features, c: int, n: int, quiet: NDArray[np.bool_]) -> float:
+    """Noise of this minute over what is usual, mean of the quiet anodes."""
     usual, known = 0.0, 0
     for j in range(n):
         if quiet[j] and f.noise[c, j] > 0.0 and f.d2_n[c, j] > 0.0:
             usual += min(f.d2_sum[c, j] / f.d2_n[c, j] / f.noise[c, j], 4.0)
             known += 1
-    usual = usual / known if known > 0 and usual > 0.0 else 1.0
-    for j in range(n):
-        f.d2[c, j], f.d2_count[c, j] = 0.0, 0.0
-        if f.frac_n[c, j] == 0.0:
-            f.y1[c, j] = np.nan
-            continue
-        y = f.frac_sum[c, j] / f.frac_n[c, j] / f.common[c]
-        f.y1[c, j] = y
-        f.ring[c, j, f.head[c, j]] = y
-        f.head[c, j] = (f.head[c, j] + 1) % RING
-        f.filled[c, j] = min(f.filled[c, j] + 1, RING)
-        filled, head, ring = f.filled[c, j], f.head[c, j], f.ring[c, j]
-        f.y3[c, j] = _mean_of(ring, head, 0, min(3, filled))
-        f.y10[c, j] = _mean_of(ring, head, 0, min(10, filled))
-        f.y30[c, j] = _mean_of(ring, head, 4, min(34, filled)) if filled >= 14 else np.nan
-        if f.d2_n[c, j] > 0.0:
-            mean_d2 = f.d2_sum[c, j] / f.d2_n[c, j] / usual
-            if f.noise[c, j] > 0.0:
-                f.d2[c, j] = f.d2_sum[c, j] / usual / f.noise[c, j]
-                f.d2_count[c, j] = f.d2_n[c, j]
-            if quiet[j]:
-                if not f.noise[c, j] > 0.0:
-                    f.noise[c, j] = max(mean_d2, 1e-12)
-                else:
-                    gain = min(dt_s / 3600.0 / min(f.base_h[c, j] + 0.1, _NOISE_H), 1.0)
-                    f.noise[c, j] += gain * (mean_d2 - f.noise[c, j])
-        f.frac_sum[c, j], f.frac_n[c, j], f.d2_sum[c, j], f.d2_n[c, j] = 0.0, 0.0, 0.0, 0.0
+    return usual / known if known > 0 and usual > 0.0 else 1.0
+
+
+@kernel
+def _noise_of(f: Features, c: int, j: int, usual: float, dt_s: float, quiet: bool) -> None:
+    """Noise of one anode over what is usual for it now, and what is usual for it."""
+    if f.d2_n[c, j] > 0.0:
+        mean_d2 = f.d2_sum[c, j] / f.d2_n[c, j] / usual
+        if f.noise[c, j] > 0.0:
+            f.d2[c, j] = f.d2_sum[c, j] / usual / f.noise[c, j]
+            f.d2_count[c, j] = f.d2_n[c, j]
+        if quiet:
+            if not f.noise[c, j] > 0.0:
+                f.noise[c, j] = max(mean_d2, 1e-12)
+            else:
+                gain = min(dt_s / 3600.0 / min(f.base_h[c, j] + 0.1, _NOISE_H), 1.0)
+                f.noise[c, j] += gain * (mean_d2 - f.noise[c, j])
+
+
+@kernel
+def _sum_of_rods(f: Features, c: int) -> None:
+    """Sum of the rods over the line current, as means of 3 minutes and of the half hour before."""
     if f.q_n[c] > 0.0:
         f.q_ring[c, f.q_head[c]] = f.q_sum[c] / f.q_n[c]
         f.q_head[c] = (f.q_head[c] + 1) % RING
@@ -254,6 +235,43 @@ def _close(f: Features, c: int, n: int, quiet: NDArray[np.bool_]) -> None:
             f.q30[c] = total / (min(34, filled) - 4)
     else:
         f.q3[c] = np.nan
+
+
+@kernel
+def _close(f: Features, c: int, n: int, quiet: NDArray[np.bool_]) -> None:
+    """Turn what was gathered into the features of a minute."""
+    dt_s = f.elapsed_s[c]
+    f.elapsed_s[c] = 0.0
+    f.tick_s[c] = 0.0
+    counted = 0.0
+    for j in range(n):
+        counted += f.frac_n[c, j]
+    if counted == 0.0:
+        if f.gap_s[c] > _FORGET_S:
+            for j in range(n):
+                f.filled[c, j] = 0
+            f.q_filled[c] = 0
+        return
+    f.tick_s[c] = min(dt_s, 600.0)
+    _common(f, c, n, quiet)
+    usual = _usual_noise(f, c, n, quiet)
+    for j in range(n):
+        f.d2[c, j], f.d2_count[c, j] = 0.0, 0.0
+        if f.frac_n[c, j] == 0.0:
+            f.y1[c, j] = np.nan
+            continue
+        y = f.frac_sum[c, j] / f.frac_n[c, j] / f.common[c]
+        f.y1[c, j] = y
+        f.ring[c, j, f.head[c, j]] = y
+        f.head[c, j] = (f.head[c, j] + 1) % RING
+        f.filled[c, j] = min(f.filled[c, j] + 1, RING)
+        filled, head, ring = f.filled[c, j], f.head[c, j], f.ring[c, j]
+        f.y3[c, j] = _mean_of(ring, head, 0, min(3, filled))
+        f.y10[c, j] = _mean_of(ring, head, 0, min(10, filled))
+        f.y30[c, j] = _mean_of(ring, head, 4, min(34, filled)) if filled >= 14 else np.nan
+        _noise_of(f, c, j, usual, dt_s, quiet[j])
+        f.frac_sum[c, j], f.frac_n[c, j], f.d2_sum[c, j], f.d2_n[c, j] = 0.0, 0.0, 0.0, 0.0
+    _sum_of_rods(f, c)
 
 
 @kernel

@@ -30,7 +30,7 @@ class PickupLimits(NamedTuple):
         Ages judged: before 3 h a new anode carries a tenth whatever it does, after 24 h it should carry its share.
     ln_time_sd, ln_time_count
         Spread of ln(time) between healthy changes before the cell's own is known, and how many changes that and the
-        next count for. Half load at 6 to 12 h over all plants is 0.2; one cell, with one crew, spreads less than all plants do.
+        next count for. Half load at 6 to 12 h over all plants is 0.2; one cell, with one crew, spreads less.
     ln_level_sd
         Spread of the level that healthy anodes reach: one millimetre of height is 2 %, and a setting is good to two.
     late_ln, late_ln_sd, high_ln, low_ln, set_ln_sd

@@ -68,7 +68,9 @@ class Rhythm:
     def _learn(self) -> None:
         """Find the stride and interval that most pairs of changes agree on."""
         if math.isnan(self.interval_h):
-            gaps_h = [(b[0] - a[0]) / _HOUR_US for a, b in zip(self._changes, self._changes[1:], strict=False)]
+            gaps_h = [
+                (b[0] - a[0]) / _HOUR_US for a, b in zip(self._changes, self._changes[1:], strict=False)
+            ]
             gaps_h = [gap for gap in gaps_h if gap > 1.0]
             if len(gaps_h) < 3:
                 return

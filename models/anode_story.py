@@ -44,8 +44,8 @@ class StoryLimits(NamedTuple):
         Log likelihood ratio of the noise at which a kind is believed: odds of 5 to 1 and of 12 to 1.
     spike_power, contact_power, crack_power
         Relative noise goes with the share to this power. A short carries no bubbles, so the same noise stands on a
-        larger current (-1, less what the rod measurement itself makes); a contact is a series resistance without noise; a smaller face is
-        noisier.
+        larger current (-1, less what the rod measurement itself makes); a contact is a series resistance without
+        noise; a smaller face is noisier.
     independent
         Part of the scan-to-scan changes that count as observations of their own.
     ramp_llr, deep_frac, deep_llr
@@ -163,9 +163,7 @@ def _begin(
 
 
 @kernel
-def _look(
-    f: Features, s: Stories, c: int, j: int, young: bool, near: bool, lim: StoryLimits
-) -> None:
+def _look(f: Features, s: Stories, c: int, j: int, young: bool, near: bool, lim: StoryLimits) -> None:
     """Whether a story begins."""
     y1, y3, y10, y30, base = f.y1[c, j], f.y3[c, j], f.y10[c, j], f.y30[c, j], f.base[c, j]
     extra = lim.near_frac if near else 0.0
@@ -273,10 +271,9 @@ def _go_on(f: Features, s: Stories, c: int, j: int, n: int, young: bool, lim: St
         if away:
             _listen(f, s, c, j, lim)
         # Gone and back is no height and no crack: a short or a contact.
+        kind = _decide(s, c, j, lim)
         if back_min >= 5.0:
             kind = SPIKE if s.direction[c, j] > 0.0 else CONTACT
-        else:
-            kind = _decide(s, c, j, lim)
         if kind != NONE:
             s.phase[c, j], s.kind[c, j] = TOLD, kind
         return

@@ -6,7 +6,7 @@ from models import anode_story as story
 from models.anode_change import Change, ChangeBook, ChangeLimits, Verdict
 from models.anode_explaining import AnodeFacts, weigh
 from models.anode_features import feature_step, forget, new_features
-from models.anode_pickup import HIGH, LATE, LOW, PickupLimits, new_pickups, pickup_step, restart
+from models.anode_pickup import BIN_H, BINS, HIGH, LATE, LOW, PickupLimits, new_pickups, pickup_step, restart
 from models.base import CellLayout, Explanation, FloatArray, Scores, View
 from models.explaining import explanation
 from twin.signals import SCALAR_READINGS
@@ -73,7 +73,9 @@ class Anodes:
         n_cells, width = len(layout.n_anodes), int(layout.n_anodes.max(initial=0))
         self._n = layout.n_anodes.astype(np.int64)
         half = np.maximum(self._n // 2, 1)[:, None]
-        self._corner = (np.arange(width)[None, :] % half == 0) | (np.arange(width)[None, :] % half == half - 1)
+        self._corner = (np.arange(width)[None, :] % half == 0) | (
+            np.arange(width)[None, :] % half == half - 1
+        )
         self._exists = np.arange(width)[None, :] < self._n[:, None]
         self._features = new_features(n_cells, width)
         self._stories = story.new_stories(n_cells, width)
@@ -85,8 +87,11 @@ class Anodes:
         self._time_us = 0
         self._trouble_us = np.zeros((n_cells, width), dtype=np.int64)
         self._unreported_us = np.zeros((n_cells, width), dtype=np.int64)
+        self._named_instead = np.zeros((n_cells, width), dtype=np.bool_)
         self._awaited = np.zeros((n_cells, width), dtype=np.bool_)
         self._late = np.zeros((n_cells, width))
+        #: What a pick-up was first called, -1 for nothing yet: one change, one alarm.
+        self._called = np.full((n_cells, width), -1, dtype=np.int64)
         self._superheat_C = np.full(n_cells, np.nan)
         self._mean_A = np.full(n_cells, np.nan)
         self._value = np.full((len(self.kinds), n_cells, width), np.nan)
@@ -158,6 +163,7 @@ class Anodes:
         self._trouble_us[cell, anode] = 0
         self._unreported_us[cell, anode] = 0
         self._awaited[cell, anode] = True
+        self._called[cell, anode] = -1
 
     def _lost(self, cell: int, anode: int, now_us: int) -> None:
         """Decide what an anode is that lost its current: changed, changed without an entry, burnt off, or a rod."""
@@ -182,8 +188,10 @@ class Anodes:
         if not low or not (in_trouble or book.expects(cell, anode, lost_us)):
             self._burnt_off(cell, anode)
         elif book.named_instead(cell, anode, lost_us, now_us) or minutes >= lim.patience_min:
+            instead = book.named_instead(cell, anode, lost_us, now_us)
             self._renew(cell, anode, lost_us, False)
             self._unreported_us[cell, anode] = now_us
+            self._named_instead[cell, anode] = instead
 
     def _burnt_off(self, cell: int, anode: int) -> None:
         self._stories.phase[cell, anode] = story.TOLD
@@ -202,14 +210,14 @@ class Anodes:
                 book.drop(cell, entry)
             elif s.phase[cell, j] == story.OPEN and book.entry_for(cell, j, now_us - 60_000_000) is not None:
                 continue
-            elif told_off or f.gap_s[cell] > _SILENT_S or np.isnan(f.y3[cell, j]):
-                book.drop(cell, entry)
-                self._renew(cell, j, entry.time_us, True)
-            elif f.y3[cell, j] < 0.5 and (now_us - entry.time_us) / _MIN_US > lim.log_min:
-                book.drop(cell, entry)
-                self._renew(cell, j, entry.time_us, True)
-            elif waited_min > lim.log_min:
-                book.drop(cell, entry)
+            else:
+                unseen = f.gap_s[cell] > _SILENT_S or np.isnan(f.y3[cell, j])
+                low = f.y3[cell, j] < 0.5 and (now_us - entry.time_us) / _MIN_US > lim.log_min
+                believed = bool(told_off or unseen or low)
+                if believed or waited_min > lim.log_min:
+                    book.drop(cell, entry)
+                if believed:
+                    self._renew(cell, j, entry.time_us, True)
 
     def _score(self, age_h: FloatArray, now_us: int) -> None:
         """Scores of this minute."""
@@ -230,19 +238,21 @@ class Anodes:
         standing &= now_us - self._unreported_us < _UNREPORTED_H * _HOUR_US
         self._value[0] = nan + np.where(standing, 1.2, 0.0)
         self._value[1] = nan + np.minimum(self._late, 2.0)
+        # Too little current too late: that it is odd is known before it is known why.
         odds = np.nan_to_num(p.odds, nan=-np.inf)
-        best = np.argmax(odds, axis=0)
-        shape_frac = np.take_along_axis(
-            p.shape, np.clip(np.nan_to_num(age_h) / 0.5 - 1.0, 0, 47).astype(np.int64), axis=1
-        )
-        ratio = f.y10 / shape_frac
+        short = np.logaddexp(odds[LATE], odds[HIGH]) - np.log(2.0)
+        low = odds[LOW] > short
+        surest = np.clip(np.where(low, odds[LOW], short) / self.pickup_limits.odds_ln, 0.0, 3.0)
+        best = np.where(low, LOW, np.where(odds[HIGH] > odds[LATE], HIGH, LATE))
+        name_now = (surest >= 1.0) & (self._called < 0)
+        self._called = np.where(name_now, best, self._called)
+        best = np.where(self._called >= 0, self._called, best)
+        bins = np.clip(np.nan_to_num(age_h) / BIN_H - 1.0, 0, BINS - 1).astype(np.int64)
+        ratio = f.y10 / np.take_along_axis(p.shape, bins, axis=1)
         caught_up = np.where(best == LOW, ratio < 2.0 - _CAUGHT_UP_FRAC, ratio > _CAUGHT_UP_FRAC)
         over = ~(age_h < self.limits.young_h) | caught_up | (s.phase == story.OPEN)
-        # Too little current too late: that it is odd is known before it is known why.
-        short = np.logaddexp(odds[LATE], odds[HIGH]) - np.log(2.0)
         for k, code in enumerate(_PICKUP_KINDS.values()):
-            value = np.clip((odds[code] if code == LOW else short) / self.pickup_limits.odds_ln, 0.0, 3.0)
-            value = np.where(best == code, value, np.minimum(value, 0.7))
+            value = np.where(best == code, surest, np.minimum(surest, 0.7))
             self._value[2 + k] = nan + np.where(over, 0.0, value)
             self._value[2 + k][~np.isfinite(age_h)] = np.nan
 
@@ -250,17 +260,15 @@ class Anodes:
         """Verdicts of the changes that wait for one."""
         s, p = self._stories, self._pickups
         troubled = (s.phase == story.TOLD) & (s.kind != story.NONE)
-        odds = np.nan_to_num(p.odds, nan=-np.inf)
-        surest = odds.max(axis=0) if odds.size else np.zeros_like(age_h)
-        ripe = troubled | (surest >= self.pickup_limits.odds_ln) | (age_h >= self.limits.young_h)
+        ripe = troubled | (self._called >= 0) | (age_h >= self.limits.young_h)
         for cell, anode in np.argwhere(self._awaited & ripe).tolist():
             verdict: Verdict = "on_time"
-            if surest[cell, anode] >= self.pickup_limits.odds_ln:
-                verdict = _PICKUP_VERDICTS[int(np.argmax(odds[:, cell, anode]))]
+            if self._called[cell, anode] >= 0:
+                verdict = _PICKUP_VERDICTS[int(self._called[cell, anode])]
             elif troubled[cell, anode]:
                 verdict = _STORY_VERDICTS[int(s.kind[cell, anode])]
             half = np.flatnonzero(p.seen[cell, anode] >= 0.5)
-            half_h = 0.5 * (float(half[0]) + 1.0) if len(half) else np.nan
+            half_h = BIN_H * (float(half[0]) + 1.0) if len(half) else np.nan
             level = float(np.exp(p.level_ln[cell, anode]))
             self._book.judged(cell, anode, verdict, now_us, level, half_h)
             self._awaited[cell, anode] = False
@@ -288,12 +296,11 @@ class Anodes:
             noise_llr=float(s.llr[cell, slot]),
             returns=float(s.returns[cell, slot]),
             peak_frac=float(s.peak[cell, slot]),
-            named_instead=kind == "anode_change_unreported"
-            and self._book.named_instead(cell, slot, int(self._book.set_us[cell, slot]), self._time_us),
+            named_instead=bool(self._named_instead[cell, slot]),
         )
         if kind in _PICKUP_KINDS:
             code = _PICKUP_KINDS[kind]
-            bin_ = int(np.clip(np.nan_to_num(age_h) / 0.5 - 1.0, 0, 47))
+            bin_ = int(np.clip(np.nan_to_num(age_h) / BIN_H - 1.0, 0, BINS - 1))
             evidence |= {
                 "expected_share_frac": float(p.shape[cell, bin_]),
                 "time_stretch_ratio": float(np.exp(p.time_ln[cell, slot])),

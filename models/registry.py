@@ -22,12 +22,7 @@ DETECTORS: dict[str, Callable[[CellLayout], Detector]] = {
 
 #: Alarm kinds that are scored, in the order of the detectors.
 KINDS: tuple[str, ...] = (
-    Anodes.kinds
-    + HeatLoss.kinds
-    + HeatState.kinds
-    + MetalQuality.kinds
-    + Silence.kinds
-    + SensorFault.kinds
+    Anodes.kinds + HeatLoss.kinds + HeatState.kinds + MetalQuality.kinds + Silence.kinds + SensorFault.kinds
 )
 
 
