@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from models.anode_effect import AnodeEffect
-from models.anode_pickup import AnodePickup
+from models.anodes import Anodes
 from models.base import CellLayout, Detector
 from models.bottom_loss import BottomLoss
 from models.cover_loss import CoverLoss
@@ -18,7 +18,7 @@ from models.twin_range import TwinRange
 
 #: Detectors by name; a new one is one file and one line here.
 DETECTORS: dict[str, Callable[[CellLayout], Detector]] = {
-    AnodePickup.name: AnodePickup,
+    Anodes.name: Anodes,
     CoverLoss.name: CoverLoss,
     HeatLoss.name: HeatLoss,
     HeatState.name: HeatState,
@@ -34,7 +34,7 @@ DETECTORS: dict[str, Callable[[CellLayout], Detector]] = {
 
 #: Alarm kinds that are scored, in the order of the detectors.
 KINDS: tuple[str, ...] = (
-    AnodePickup.kinds
+    Anodes.kinds
     + CoverLoss.kinds
     + HeatLoss.kinds
     + HeatState.kinds
