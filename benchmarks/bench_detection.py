@@ -45,9 +45,9 @@ n_bars = 0
 """
 SETS = {
     "enriched": Setting("enriched", "P300", 24, 20.0),
-    "natural": Setting("natural", "P300", 24, 30.0),
-    "shift": Setting("shift", "P500", 16, 15.0),
-    "enriched elsewhere": Setting("enriched", "P500few.toml", 16, 20.0),
+    "natural": Setting("natural", "P300", 24, 12.0),
+    "shift": Setting("shift", "P500", 12, 8.0),
+    "enriched elsewhere": Setting("enriched", "P500few.toml", 12, 15.0),
 }
 
 #: What is kept of the row of a null model; ``potline evaluate`` gives more.
