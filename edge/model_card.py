@@ -4,12 +4,13 @@ import hashlib
 from pathlib import Path
 
 from edge.model_file import FORMAT, Body, Limit, Weights
+from models.scoring.intervals import poisson
 
 #: Marks in a card between which scores on lines that were not trained on are written by hand or by a benchmark.
 _SCORES = ("<!-- scores -->", "<!-- end of scores -->")
 
 _BASIS = {
-    "physics": "the limit of physics keeps the budget",
+    "physics": "not raised: nothing seen that asks for it",
     "ranks": "raised: quantile of the cell-days seen",
     "tail": "raised: fitted beyond the cell-days seen",
     "beyond": "raised as far as allowed: **the budget is not kept**",
@@ -58,8 +59,11 @@ def card(body: Body, data: bytes, name: str, scores: str = "") -> str:
         f"can be shown with 1/b of them or more, so those below {1.0 / max(days, 1.0):.4f} rest on a fit of the tail, "
         "which is an assumption. Limits are only ever raised.",
         "",
-        "| kind | factor | budget per cell-day | cell-days above the limit of physics | rests on |",
-        "|---|---|---|---|---|",
+        "Not raised is not shown: the rate at the limit of physics is known only as far as its 95 % interval says "
+        "(exact Poisson).",
+        "",
+        "| kind | factor | budget per cell-day | cell-days above the limit of physics | at most per cell-day | rests on |",
+        "|---|---|---|---|---|---|",
         *(_row(kind, limit) for kind, limit in body.limits.items()),
         "",
         "## Network",
@@ -84,7 +88,10 @@ def scores_of(path: Path) -> str:
 
 def _row(kind: str, limit: Limit) -> str:
     seen = f"{limit.above} of {limit.cell_days:g}"
-    return f"| `{kind}` | {limit.factor:g} | {limit.budget:.4f} | {seen} | {_BASIS[limit.basis]} |"
+    at_most = f"{poisson(limit.above, limit.cell_days)[1]:.3f}" if limit.cell_days else "-"
+    return (
+        f"| `{kind}` | {limit.factor:g} | {limit.budget:.4f} | {seen} | {at_most} | {_BASIS[limit.basis]} |"
+    )
 
 
 def _network(weights: Weights | None, used: bool) -> list[str]:

@@ -31,7 +31,7 @@ class Limit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cell_days, above
         Clear cell-days seen, and how many of them would have had an alarm at the limit of physics.
     basis
-        ``physics`` (the budget holds without a change), ``ranks`` (a quantile of the cell-days seen), ``tail`` (a fit
+        ``physics`` (nothing seen asks for a change), ``ranks`` (a quantile of the cell-days seen), ``tail`` (a fit
         beyond them), ``fixed`` (never changed), ``beyond`` (the budget is not reached at the largest factor allowed).
     """
 
