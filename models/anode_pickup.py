@@ -30,7 +30,8 @@ class PickupLimits(NamedTuple):
         Ages judged: before 3 h a new anode carries a tenth whatever it does, after 24 h it should carry its share.
     ln_time_sd, ln_time_count
         Spread of ln(time) between healthy changes before the cell's own is known, and how many changes that and the
-        next count for. Half load at 6 to 12 h over all plants is 0.2; one cell, with one crew, spreads less.
+        next count for. Half load at 6 to 12 h over all plants is 0.2. One cell, with one crew, spreads less, which
+        its own changes soon show.
     ln_level_sd
         Spread of the level that healthy anodes reach: one millimetre of height is 2 %, and a setting is good to two.
     late_ln, late_ln_sd, high_ln, low_ln, set_ln_sd
@@ -54,8 +55,8 @@ class PickupLimits(NamedTuple):
 
     from_h: float = 3.0
     until_h: float = 24.0
-    ln_time_sd: float = 0.12
-    ln_time_count: float = 1.0
+    ln_time_sd: float = 0.20
+    ln_time_count: float = 0.5
     ln_level_sd: float = 0.045
     late_ln: float = 0.45
     late_ln_sd: float = 0.25
@@ -121,7 +122,7 @@ def new_pickups(n_cells: int, width: int) -> Pickups:
     n_cells, width
         Cells, and anodes of the largest.
     """
-    shape = law_frac(BIN_H * np.arange(1, BINS + 1))
+    shape = law_frac(np.linspace(BIN_H, BIN_H * BINS, BINS))
     return Pickups(
         np.full((n_cells, width, BINS), np.nan, dtype=np.float32),
         np.full((3, n_cells, width), np.nan),

@@ -135,13 +135,11 @@ def new_stories(n_cells: int, width: int) -> Stories:
         Cells, and anodes of the largest.
     """
     shape = (n_cells, width)
-    floats = [np.zeros(shape) for _ in range(11)]
-    return Stories(
-        np.zeros(shape, dtype=np.int64),
-        np.full(shape, NONE, dtype=np.int64),
-        *floats,
-        np.full(n_cells, np.nan),
-    )
+    values: dict[str, NDArray[np.generic]] = {name: np.zeros(shape) for name in Stories._fields}
+    values["phase"] = np.zeros(shape, dtype=np.int64)
+    values["kind"] = np.full(shape, NONE, dtype=np.int64)
+    values["q_slow"] = np.full(n_cells, np.nan)
+    return Stories(**values)  # pyright: ignore[reportArgumentType]
 
 
 @kernel
