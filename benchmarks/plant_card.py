@@ -364,7 +364,7 @@ def main() -> None:
     wanted = arguments.part or ["traces", "gate", "balance", "faults", "speed"]
     parts = {
         "traces": lambda: traces(6, 24),
-        "gate": lambda: gate(3, 24),
+        "gate": lambda: gate(8, 24),
         "balance": lambda: balance(2, arguments.days),
         "faults": lambda: fault_card.visible(18, _SEED),
         "speed": lambda: speed(24, 10.0, 420) if arguments.full else speed(24, 1.0, 60),
