@@ -382,13 +382,26 @@ class SensorFault:
     def _explain_refused(self, cell: int) -> Explanation:
         channel = int(np.argmax(self._refused_s[cell]))
         codes = [float(SIGNAL_CODES.index(name)) for name in _JUDGED] + [_ANODE_CODE, _SHELL_CODE]
+        column = self._missing(cell, channel)
         evidence = {
             "signal_code": codes[channel],
-            "sensor_number": 0.0,
+            "sensor_number": 0.0 if column is None else self._instrument(column)[1],
             "refused_s": float(self._refused_s[cell, channel]),
         }
         beliefs = {"sensor_or_cable_broken": 0.6, "wrong_scaling": 0.25, "data_system": 0.15}
-        return explanation(evidence, beliefs)
+        place = (None, None) if column is None else self._place(cell, column)
+        return explanation(evidence, beliefs, *place)
+
+    def _missing(self, cell: int, channel: int) -> int | None:
+        """Column of the one element of a refused array that no longer gives good readings; None if none is alone."""
+        n_anodes, n_shell = self._width
+        first = {_N_JUDGED: _N_JUDGED, _N_JUDGED + 1: _N_JUDGED + n_anodes}.get(channel)
+        if first is None:
+            return None
+        seen_us = self._track.seen_us[cell, first : first + (n_anodes if channel == _N_JUDGED else n_shell)]
+        # Refused for as long as the alarm took; the others came a moment ago.
+        late = (seen_us > 0) & ((int(seen_us.max(initial=0)) - seen_us) * 1e-6 >= 0.5 * self.limits.refused_s)
+        return first + int(np.flatnonzero(late)[0]) if np.count_nonzero(late) == 1 else None
 
     def _explain_stuck(self, cell: int) -> Explanation:
         stuck_s = self._stuck_s()[cell]

@@ -146,12 +146,15 @@ def test_refused_shell_readings_persist() -> None:
     room, detector = Room(cells), SensorFault(cells)
 
     def refuse(minute: int, view: View) -> None:
-        view.shell_bad[0] = 1.0 if minute >= 30 else 0.0
+        if minute >= 30:
+            view.shell_bad[0] = 1.0
+            view.shell_temp_C[0, 4] = np.nan
 
-    scores = run_sensor(room, detector, 1.0, refuse)
+    scores = run_sensor(room, detector, 0.75, refuse)
     assert 34.0 <= first_hour(scores, 0, 0) * 60.0 <= 37.0
-    evidence = detector.explain("sensor_fault", 0, 0).evidence
-    assert SIGNAL_CODES[int(evidence["signal_code"])] == "shell_temp_C"
+    found = detector.explain("sensor_fault", 0, 0)
+    assert SIGNAL_CODES[int(found.evidence["signal_code"])] == "shell_temp_C"
+    assert (found.evidence["sensor_number"], found.side) == (5.0, "up")
 
 
 def test_a_rod_that_gains_is_named_with_its_anode() -> None:
