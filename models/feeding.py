@@ -82,7 +82,8 @@ class Feeding:
 
     Notes
     -----
-    Physics reference 6.2 and 7.2. A controller that does not follow the resistance (fixed feeding) hides all of it.
+    Physics reference 6.2 and 7.2. Scores change once an hour; the alarm rule of a blocked feeder waits for two, for the
+    feed cycle can lift one. A controller that does not follow the resistance (fixed feeding) hides all of it.
     Metal levels (1 cm) and taps (1 %) say nothing of a loss of 3 % within three days, and are not used. Not
     validated on plant data.
     """
