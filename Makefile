@@ -41,7 +41,7 @@ bench-speed: $(BENCH_STAMP)
 bench-replay: $(STAMP)
 	$(BIN)/python -m benchmarks.bench_replay
 
-# Fresh simulated lines, replayed and scored beside the null models; about twenty minutes. ARGS="--cells 60 --days 60".
+# Fresh simulated lines, replayed and scored beside the null models; about an hour. ARGS="--sets natural --scale 3".
 bench-detection: $(STAMP)
 	$(BIN)/python -m benchmarks.bench_detection $(ARGS)
 

@@ -10,11 +10,11 @@ from models.base import CellLayout, View
 from models.registry import build
 from twin.observer import Estimate, Observer
 from twin.params import params_for
-from twin.signals import SCALAR_READINGS
+from twin.signals import SCALAR_READINGS, SIDES
 
 FloatArray = NDArray[np.float64]
 
-N_CELLS, N_ANODES, N_SHELL = 420, 40, 8
+N_CELLS, N_ANODES, N_SHELL, N_BARS = 420, 40, 8, 16
 RATED_A, SCAN_S = 400e3, 10.0
 #: Two thermocouples a side.
 _SIDES = np.tile(np.repeat(np.arange(4), 2), (N_CELLS, 1))
@@ -61,6 +61,13 @@ def line_step(seed: int, n_scans: int = 300, n_warm: int = 90) -> list[Part]:
         np.full(N_CELLS, N_SHELL),
         _SIDES,
         np.zeros(N_CELLS, dtype=np.int64),
+        np.full(N_CELLS, N_BARS),
+        np.tile(np.repeat([SIDES.index("up"), SIDES.index("down")], N_ANODES // 2), (N_CELLS, 1)),
+        np.full(N_CELLS, 6),
+        np.full(N_CELLS, RATED_A),
+        np.full(N_CELLS, 600.0),
+        np.full(N_CELLS, 24.0),
+        np.full(N_CELLS, 1.8),
     )
     observer = Observer([params_for(None, RATED_A, N_ANODES)] * N_CELLS, layout.n_anodes, layout.shell_side)
     detectors = build(layout)
@@ -129,10 +136,14 @@ def _view(number: int, given: dict[str, FloatArray], estimate: Estimate) -> View
         scalar=scalar,
         scalar_bad=np.zeros_like(scalar),
         last_good_us=np.where(np.isnan(scalar), 0, time_us),
+        voltage_low_V=given["cell_voltage_V"] - 0.005,
+        voltage_high_V=given["cell_voltage_V"] + 0.005,
+        feed_kg=given["feed_kg"],
         anode_current_A=given["anode_current_A"],
         anode_bad=np.zeros(N_CELLS),
         shell_temp_C=given["shell_temp_C"],
         shell_bad=np.zeros(N_CELLS),
+        bar_temp_C=np.full((N_CELLS, N_BARS), 220.0 if number % 6 == 0 else np.nan),
         anode_age_h=given["anode_age_h"],
         estimate=estimate,
     )

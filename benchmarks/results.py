@@ -11,14 +11,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from benchmarks.detection_table import detection_table, nulls_table
 from benchmarks.plant_table import card
-from models.scoring.rules import FAMILIES
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "benchmarks" / "results"
 README = ROOT / "benchmarks" / "README.md"
-#: Where the table of a benchmark stands, if not there.
-PAGES = {"plant": ROOT / "plant" / "README.md"}
+#: Where a table stands, if not there.
+PAGES: dict[str, Path] = dict.fromkeys(("plant", "nulls"), ROOT / "plant" / "README.md")
+#: Results of a table, if they have another name.
+SOURCES: dict[str, str] = {"nulls": "detection"}
 
 Figures = dict[str, Any]
 
@@ -53,16 +55,21 @@ def conditions(seed: int, packages: Sequence[str]) -> Figures:
 
 
 def write(name: str, figures: Figures) -> None:
-    """Keep figures as ``results/NAME.json`` and bring their table in the README up to date."""
+    """Keep figures as ``results/NAME.json`` and bring their tables up to date."""
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    page = page_of(name)
-    text = page.read_text(encoding="utf-8")
-    page.write_text(placed(text, name, TABLES[name](figures)), encoding="utf-8")
+    for table, page in ((table, page_of(table)) for table in TABLES if source_of(table) == name):
+        text = page.read_text(encoding="utf-8")
+        page.write_text(placed(text, table, TABLES[table](figures)), encoding="utf-8")
+
+
+def source_of(table: str) -> str:
+    """Name of the results that a table is made of."""
+    return SOURCES.get(table, table)
 
 
 def page_of(name: str) -> Path:
-    """Page on which the table of a benchmark stands."""
+    """Page on which a table stands."""
     return PAGES.get(name, README)
 
 
@@ -192,79 +199,6 @@ def tep_table(figures: Figures) -> str:
         for row in figures["rows"]
     ]
     return "\n".join(lines) + "\n"
-
-
-def detection_table(figures: Figures) -> str:
-    """Markdown of ``results/detection.json``: all kinds together and each family, null models below."""
-    size = figures["size"]
-    lines = [
-        _where(figures),
-        f"{size['cells']} cells, {size['days']:g} days a set, a row a cell every {size['interval_s']:g} s.",
-    ]
-    lines += ["", *(target_line(target) for target in figures["targets"])]
-    for name, found in figures["sets"].items():
-        record, clock = found["record"], found["clock"]
-        lines += [
-            "",
-            f"**{name}**, seed {found['seed']}: {record['cell_days_normal']:.0f} normal cell-days, {record['events']} "
-            f"events, {record['alarms']} alarms."
-            + (
-                f" Clock: average precision {clock['average_precision']:.3f}, prevalence {clock['prevalence']:.3f}, "
-                f"{'within' if clock['honest'] else '**not within**'} 0.03."
-                if clock
-                else ""
-            ),
-        ]
-        for group, rows in found["groups"].items():
-            if group in ("all", *FAMILIES) and rows["system"]["events"] + rows["system"]["alarms"] > 0:
-                lines += ["", *_detection_rows(group, rows)]
-    return "\n".join(lines) + "\n"
-
-
-def target_line(target: Figures) -> str:
-    """One target of ``benchmarks.detection_targets.judged`` as an item of a list."""
-    verdict = {True: "met", False: "**MISSED**", None: "not judged: nothing of the kind in the set"}[
-        target["met"]
-    ]
-    bound = "at least" if target["least"] else "at most"
-    return (
-        f"* {target['what']}: {_or_dash(target['value'])} ({bound} {target['target']:g}; {target['events']} events), "
-        f"{verdict}."
-    )
-
-
-def _detection_rows(group: str, rows: Figures) -> list[str]:
-    system = rows["system"]
-    lines = [
-        f"`{group}`: {system['events']} events, {system['events_hidden']} more that never showed in time, "
-        f"{system['events_cut']} cut by the record.",
-        "",
-        "| | recall | 95 % | false a cell-day | 95 % | recall at equal | delay, min | VUS-PR | AUC-PR | beaten |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---|",
-    ]
-    for name, row in rows.items():
-        series = row.get("series", {})
-        figures = (
-            _or_dash(row["recall"]),
-            _interval(row["recall_wilson_95"]),
-            _or_dash(row["false_per_cell_day"]),
-            _interval(row["false_per_cell_day_poisson_95"]),
-            _or_dash(row.get("in_hindsight", {}).get("recall")),
-            _or_dash(row["delay_median_min"]),
-            _or_dash(series.get("vus_pr")),
-            _or_dash(series.get("auc_pr")),
-            row.get("beaten", ""),
-        )
-        lines.append(f"| {name} | {' | '.join(figures)} |")
-    return lines
-
-
-def _or_dash(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3g}" if abs(value) < 100.0 else f"{value:.0f}"
-
-
-def _interval(ends: list[float | None]) -> str:
-    return f"{_or_dash(ends[0])} to {_or_dash(ends[1])}"
 
 
 def ledger_table(figures: Figures) -> str:
@@ -401,14 +335,19 @@ def learned_table(figures: Figures) -> str:
     return "\n".join(lines) + "\n"
 
 
-#: What writes the table of each benchmark.
+def _detection(figures: Figures) -> str:
+    return _where(figures) + detection_table(figures)
+
+
+#: What writes each table.
 TABLES = {
     "speed": speed_table,
     "replay": replay_table,
     "observer": observer_table,
     "plant": card,
     "tep": tep_table,
-    "detection": detection_table,
+    "detection": _detection,
+    "nulls": nulls_table,
     "ledger": ledger_table,
     "forecast": forecast_table,
     "whatif": whatif_table,

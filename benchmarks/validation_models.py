@@ -20,8 +20,11 @@ FloatArray = NDArray[np.float64]
 _DAY_US = 86_400_000_000
 _VOLTAGE = SCALAR_READINGS.index("cell_voltage_V")
 #: One cell with nothing but its samples.
-_NONE = np.zeros(1, dtype=np.int64)
-_BARE = CellLayout(_NONE, _NONE, np.full((1, 1), -1, dtype=np.int64), _NONE)
+_NONE, _UNKNOWN = np.zeros(1, dtype=np.int64), np.full(1, np.nan)
+_NOWHERE = np.full((1, 1), -1, dtype=np.int64)
+_BARE = CellLayout(
+    _NONE, _NONE, _NOWHERE, _NONE, _NONE, _NOWHERE, _NONE, _UNKNOWN, _UNKNOWN, _UNKNOWN, _UNKNOWN
+)
 
 
 def _view(day: float, samples: Sequence[Taken]) -> View:
@@ -34,10 +37,14 @@ def _view(day: float, samples: Sequence[Taken]) -> View:
         scalar=np.full((rows, 1), np.nan),
         scalar_bad=np.zeros((rows, 1)),
         last_good_us=np.zeros((rows, 1), dtype=np.int64),
+        voltage_low_V=np.full(1, np.nan),
+        voltage_high_V=np.full(1, np.nan),
+        feed_kg=np.zeros(1),
         anode_current_A=np.full((1, 1), np.nan),
         anode_bad=np.zeros(1),
         shell_temp_C=np.full((1, 1), np.nan),
         shell_bad=np.zeros(1),
+        bar_temp_C=np.full((1, 1), np.nan),
         anode_age_h=np.full((1, 1), np.nan),
         estimate=unknown,
         samples=tuple(samples),

@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.alarm_rules import load_texts
 from edge.calibration_file import FORMAT, CalibrationFile, entry_of, potline_version, render
@@ -118,7 +119,7 @@ def gather(folder: Path, plant: Plant, config: Config) -> History:
     nominal_V = np.array([params.nominal_voltage_V for params in _twins(plant)])
     builder = HistoryBuilder(nominal_V, n_shell)
 
-    def watch(view: View) -> None:
+    def watch(view: View, _: NDArray[np.bool_]) -> None:
         builder.add(
             view.time_us / 1e6,
             view.estimate.assessed,

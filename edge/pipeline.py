@@ -19,7 +19,7 @@ from edge.config import Config
 from edge.points import Point, alarm_point, state_points
 from edge.recent import Recent
 from edge.scan import Scan, ScanBuilder
-from models.base import CellLayout, Taken, View
+from models.base import CellLayout, Done, Taken, View
 from models.registry import build
 from streams.align import Aligner
 from streams.frame import Frame
@@ -34,6 +34,10 @@ _CURRENT = SCALAR_READINGS.index("line_current_A")
 _AMBIENT = SCALAR_READINGS.index("ambient_temp_C")
 _BEAM = SCALAR_READINGS.index("beam_position_mm")
 _MINUTE_US = 60_000_000
+
+
+#: Told of every scan: the view, and which cells (n_cells,) are suppressed by design.
+Watch = Callable[[View, NDArray[np.bool_]], None]
 
 
 class Output(NamedTuple):
@@ -55,7 +59,8 @@ class Pipeline:
     texts
         Alarm rules and texts.
     watch
-        Called with the view of every scan; None where the pipeline is to be saved.
+        Called with the view of every scan and the cells whose alarms are suppressed by design; None where the
+        pipeline is to be saved.
 
     Raises
     ------
@@ -63,9 +68,7 @@ class Pipeline:
         When a cell's technology is unknown or impossible.
     """
 
-    def __init__(
-        self, plant: Plant, config: Config, texts: Texts, watch: Callable[[View], None] | None = None
-    ) -> None:
+    def __init__(self, plant: Plant, config: Config, texts: Texts, watch: Watch | None = None) -> None:
         self.plant = plant
         self.frames = 0
         self.scans = 0
@@ -76,10 +79,11 @@ class Pipeline:
         n = len(plant.cells)
         anodes = max(1, max(cell.n_anodes for cell in plant.cells))
         shell = max(1, max(cell.n_shell for cell in plant.cells))
+        bars = max(1, max(cell.n_bars for cell in plant.cells))
         layout = cell_layout(plant, shell)
         self.aligner = Aligner(plant, frame_s=config.align.frame_s, lateness_s=config.align.lateness_s)
         self._scan_s = config.twin.scan_s
-        self._scanner = ScanBuilder(n, anodes, shell, round(config.twin.scan_s * 1e6))
+        self._scanner = ScanBuilder(n, anodes, shell, bars, round(config.twin.scan_s * 1e6))
         params, self._without_twin = cell_params(plant)
         self._observer = Observer(params, layout.n_anodes, layout.shell_side)
         self._detectors = build(layout)
@@ -88,6 +92,7 @@ class Pipeline:
         self._anode_log = AnodeLog(n, anodes)
         #: Became known since the newest scan.
         self._samples: list[Taken] = []
+        self._done: list[Done] = []
         self._suppressed = np.zeros(n, dtype=np.bool_)
         self.recent = Recent(n, anodes, shell)
         self._watch = watch
@@ -146,6 +151,7 @@ class Pipeline:
             mass_kg = event.attributes.get("mass_kg")
             if isinstance(mass_kg, int | float) and 0.0 <= mass_kg < 1e4:
                 self._scanner.feed(cell, float(mass_kg))
+                self._done.append(Done(cell, event.event, event.time_us, event.attributes))
             else:
                 self.entries_refused += 1
             return
@@ -157,6 +163,7 @@ class Pipeline:
             self._anode_log.change(cell, anode - 1, event.time_us)
         elif event.event == "cell_state":
             self._suppressed[cell] = event.attributes.get("state") != "NORMAL"
+        self._done.append(Done(cell, event.event, event.time_us, event.attributes))
         self._observer.event(cell, event.event, event.attributes)
 
     def _close_scans(self, until_us: int) -> None:
@@ -176,7 +183,7 @@ class Pipeline:
         self.view = view
         self.recent.add(view)
         if self._watch is not None:
-            self._watch(view)
+            self._watch(view, self._suppressed)
 
     def _look(self, scan: Scan) -> View:
         """Compare the twin of every cell with what is measured."""
@@ -193,19 +200,25 @@ class Pipeline:
             anode_age_h=anode_age_h,
         )
         samples, self._samples = tuple(self._samples), []
+        done, self._done = tuple(self._done), []
         return View(
             time_us=scan.time_us,
             scan_s=scan.length_s,
             scalar=scan.scalar,
             scalar_bad=scan.scalar_bad,
             last_good_us=scan.last_good_us,
+            voltage_low_V=scan.voltage_low_V,
+            voltage_high_V=scan.voltage_high_V,
+            feed_kg=scan.feed_kg,
             anode_current_A=scan.anode_current_A,
             anode_bad=scan.anode_bad,
             shell_temp_C=scan.shell_temp_C,
             shell_bad=scan.shell_bad,
+            bar_temp_C=scan.bar_temp_C,
             anode_age_h=anode_age_h,
             estimate=estimate,
             samples=samples,
+            done=done,
         )
 
     def _say(self, events: list[AlarmEvent], time_us: int) -> None:
@@ -219,20 +232,34 @@ class Pipeline:
 
 
 def cell_layout(plant: Plant, n_shell_max: int) -> CellLayout:
-    """Which instruments each cell has, as arrays in the order of the plant's cells."""
+    """What the plant says of each cell, as arrays in the order of its cells."""
     shell_side = np.full((len(plant.cells), n_shell_max), -1, dtype=np.int64)
-    for row, cell in zip(shell_side, plant.cells, strict=True):
+    n_anodes_max = max(1, max(cell.n_anodes for cell in plant.cells))
+    anode_side = np.full((len(plant.cells), n_anodes_max), -1, dtype=np.int64)
+    for i, cell in enumerate(plant.cells):
         for sensor, side in enumerate(cell.shell_sides[: cell.n_shell]):
-            row[sensor] = SIDES.index(side)
+            shell_side[i, sensor] = SIDES.index(side)
+        for anode in range(cell.n_anodes if cell.anode_rows else 0):
+            anode_side[i, anode] = SIDES.index(cell.anode_rows[anode * len(cell.anode_rows) // cell.n_anodes])
 
     def column(values: Sequence[int]) -> NDArray[np.int64]:
         return np.array(values, dtype=np.int64)
+
+    def said(key: str) -> NDArray[np.float64]:
+        return np.array([cell.parameters.get(key, np.nan) for cell in plant.cells])
 
     return CellLayout(
         n_anodes=column([cell.n_anodes for cell in plant.cells]),
         n_shell=column([cell.n_shell for cell in plant.cells]),
         shell_side=shell_side,
         line_index=column([plant.lines.index(cell.line) for cell in plant.cells]),
+        n_bars=column([cell.n_bars for cell in plant.cells]),
+        anode_side=anode_side,
+        n_feeders=column([int(cell.parameters.get("n_feeders", 0)) for cell in plant.cells]),
+        rated_current_A=np.array([cell.rated_current_A or np.nan for cell in plant.cells]),
+        anode_life_h=said("anode_life_h"),
+        tap_interval_h=said("tap_interval_h"),
+        shot_mass_kg=said("shot_mass_kg"),
     )
 
 

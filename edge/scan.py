@@ -13,6 +13,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 _ANODE = ARRAY_READINGS.index("anode_current_A")
 _SHELL = ARRAY_READINGS.index("shell_temp_C")
+_VOLTAGE = SCALAR_READINGS.index("cell_voltage_V")
 #: Silence that is scanned as finely as everything else; what lasts longer than this is not.
 _FINE_US = 3_600_000_000
 
@@ -38,6 +39,10 @@ class Scan(NamedTuple):
         Newest.
     anode_bad, shell_bad : (n_cells,)
         Refused elements.
+    voltage_low_V, voltage_high_V : (n_cells,)
+        Extremes of the cell voltage.
+    bar_temp_C : (n_cells, n_bars_max)
+        Newest.
     feed_kg : (n_cells,)
         Alumina fed.
     """
@@ -51,6 +56,9 @@ class Scan(NamedTuple):
     shell_temp_C: FloatArray
     anode_bad: FloatArray
     shell_bad: FloatArray
+    voltage_low_V: FloatArray
+    voltage_high_V: FloatArray
+    bar_temp_C: FloatArray
     feed_kg: FloatArray
 
 
@@ -64,13 +72,15 @@ class ScanBuilder:
 
     Parameters
     ----------
-    n_cells, n_anodes_max, n_shell_max
+    n_cells, n_anodes_max, n_shell_max, n_bars_max
         Widths of the arrays.
     scan_us
         Length of a scan [us]; scans begin at whole multiples of it since 1970.
     """
 
-    def __init__(self, n_cells: int, n_anodes_max: int, n_shell_max: int, scan_us: int) -> None:
+    def __init__(
+        self, n_cells: int, n_anodes_max: int, n_shell_max: int, n_bars_max: int, scan_us: int
+    ) -> None:
         self.scan_us = scan_us
         self._start_us = 0
         self._end_us = 0
@@ -84,6 +94,9 @@ class ScanBuilder:
         self._anode_sum = np.zeros((n_cells, n_anodes_max))
         self._anode_count = np.zeros((n_cells, n_anodes_max))
         self._shell = np.full((n_cells, n_shell_max), np.nan)
+        self._bars = np.full((n_cells, n_bars_max), np.nan)
+        self._low_V = np.full(n_cells, np.nan)
+        self._high_V = np.full(n_cells, np.nan)
         self._anode_bad = np.zeros(n_cells)
         self._shell_bad = np.zeros(n_cells)
         self._feed_kg = np.zeros(n_cells)
@@ -114,6 +127,8 @@ class ScanBuilder:
         self._sum[here] += frame.scalar[here]
         self._count += here
         self._bad += frame.bad
+        np.fmin(self._low_V, frame.scalar[_VOLTAGE], out=self._low_V)
+        np.fmax(self._high_V, frame.scalar[_VOLTAGE], out=self._high_V)
         self._last_good_us[here] = frame.time_us
         if frame.anode_current_A is not None:
             seen = ~np.isnan(frame.anode_current_A)
@@ -122,6 +137,9 @@ class ScanBuilder:
         if frame.shell_temp_C is not None:
             seen = ~np.isnan(frame.shell_temp_C)
             self._shell[seen] = frame.shell_temp_C[seen]
+        if frame.collector_bar_temp_C is not None:
+            seen = ~np.isnan(frame.collector_bar_temp_C)
+            self._bars[seen] = frame.collector_bar_temp_C[seen]
         self._anode_bad += frame.array_bad[_ANODE]
         self._shell_bad += frame.array_bad[_SHELL]
 
@@ -141,6 +159,9 @@ class ScanBuilder:
                 shell_temp_C=self._shell.copy(),
                 anode_bad=self._anode_bad.copy(),
                 shell_bad=self._shell_bad.copy(),
+                voltage_low_V=self._low_V.copy(),
+                voltage_high_V=self._high_V.copy(),
+                bar_temp_C=self._bars.copy(),
                 feed_kg=self._feed_kg.copy(),
             )
         self._start_us = self._end_us
@@ -150,7 +171,8 @@ class ScanBuilder:
             array.fill(0.0)
         for array in (self._anode_bad, self._shell_bad, self._feed_kg):
             array.fill(0.0)
-        self._shell.fill(np.nan)
+        for array in (self._shell, self._bars, self._low_V, self._high_V):
+            array.fill(np.nan)
         return scan
 
 

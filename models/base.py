@@ -1,5 +1,6 @@
 """What every detector takes, gives and promises."""
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -33,6 +34,27 @@ class Taken(NamedTuple):
     value: float
 
 
+class Done(NamedTuple):
+    """Something that was done at a cell, or happened to it, as a detector sees it.
+
+    Attributes
+    ----------
+    cell
+        Index of the cell.
+    event
+        Contract name of an event.
+    time_us
+        When, by the log, UTC microseconds; it may be known much later, and be wrong.
+    attributes
+        As the contract names them, unchecked: an anode is counted from 1.
+    """
+
+    cell: int
+    event: str
+    time_us: int
+    attributes: Mapping[str, float | str | bool | None]
+
+
 class View(NamedTuple):
     """What detectors see at one scan (every ``scan_s`` of event time), arrays cells first; NaN is missing.
 
@@ -48,6 +70,10 @@ class View(NamedTuple):
         Number of readings in the scan that came and were refused.
     last_good_us : (n_scalar_readings, n_cells) int64
         Time of the newest good reading; 0 when there never was one.
+    voltage_low_V, voltage_high_V : (n_cells,)
+        Extremes of the cell voltage among the readings in the scan.
+    feed_kg : (n_cells,)
+        Alumina fed in the scan, by the log.
     anode_current_A : (n_cells, n_anodes_max)
         Mean in the scan.
     anode_bad : (n_cells,)
@@ -56,12 +82,17 @@ class View(NamedTuple):
         Newest in the scan.
     shell_bad : (n_cells,)
         Refused shell temperature elements in the scan.
+    bar_temp_C : (n_cells, n_bars_max)
+        Newest collector bar temperatures in the scan.
     anode_age_h : (n_cells, n_anodes_max)
         Hours since the reported change; NaN when no change is known.
     estimate
         The twin's estimate at the same instant.
     samples
         Samples that became known since the scan before, in the order in which they did.
+    done
+        Events that became known since the scan before, in the order in which they did; of changes and taps, those
+        that can be true.
     """
 
     time_us: int
@@ -69,13 +100,18 @@ class View(NamedTuple):
     scalar: FloatArray
     scalar_bad: FloatArray
     last_good_us: IntArray
+    voltage_low_V: FloatArray
+    voltage_high_V: FloatArray
+    feed_kg: FloatArray
     anode_current_A: FloatArray
     anode_bad: FloatArray
     shell_temp_C: FloatArray
     shell_bad: FloatArray
+    bar_temp_C: FloatArray
     anode_age_h: FloatArray
     estimate: Estimate
     samples: tuple[Taken, ...] = ()
+    done: tuple[Done, ...] = ()
 
 
 class Scores(NamedTuple):
@@ -112,21 +148,35 @@ class Explanation(NamedTuple):
 
 
 class CellLayout(NamedTuple):
-    """Which instruments each cell has.
+    """Which instruments each cell has, and what its plant says of its design.
 
     Attributes
     ----------
-    n_anodes, n_shell : (n_cells,)
+    n_anodes, n_shell, n_bars : (n_cells,)
     shell_side : (n_cells, n_shell_max)
         Index into ``twin.signals.SIDES`` of each shell sensor, -1 where there is none or its side is unknown.
     line_index : (n_cells,)
         Which line a cell belongs to, counted from 0.
+    anode_side : (n_cells, n_anodes_max)
+        Index into ``twin.signals.SIDES`` of the row that an anode stands in, counted from the duct end; -1 where the
+        plant does not say.
+    n_feeders : (n_cells,)
+        0 where the plant does not say.
+    rated_current_A, anode_life_h, tap_interval_h, shot_mass_kg : (n_cells,)
+        [A], [h], [h], [kg]; NaN where the plant does not say.
     """
 
     n_anodes: IntArray
     n_shell: IntArray
     shell_side: IntArray
     line_index: IntArray
+    n_bars: IntArray
+    anode_side: IntArray
+    n_feeders: IntArray
+    rated_current_A: FloatArray
+    anode_life_h: FloatArray
+    tap_interval_h: FloatArray
+    shot_mass_kg: FloatArray
 
 
 class Detector(Protocol):

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from plant import bars
 from plant.operations import FREEZE_MM, SETTING_MM, change_second
 from plant.state import Design, F, Hidden, State
 from plant.technology import Technology
@@ -135,9 +136,13 @@ def hidden(technology: Technology, n_cells: int, seed: int) -> Hidden:
         critical_pct=rng.uniform(1.58, 1.74, n),
         film_V=rng.uniform(16.0, 36.0, n),
         heave_mm=np.exp(rng.normal(np.log(0.10), 0.6, n)).clip(0.03, 0.6),
+        bar_W_m2K=np.empty((n, 0)),
+        bar_W_m2=np.empty((n, 0)),
+        bar_air_C=np.empty((n, 0)),
     )
     cover = np.array([_cover_for(d, draft, i, anodes) for i in range(n)])
-    return draft._replace(cover=cover)
+    ends, _ = bars.drawn(technology, _cathodes_C(d, draft), seed)
+    return draft._replace(cover=cover, **ends._asdict())
 
 
 def changes(technology: Technology, n_cells: int, seed: int, first_s: float, last_s: float) -> list[Change]:
@@ -204,6 +209,7 @@ def settled(technology: Technology, h: Hidden, seed: int) -> State:
     gap_mm = _gap_for(d, h)[:, None] + (SETTING_MM - _BURN_MM_H * late_h) + rng.normal(0.0, 1.0, (n, anodes))
     beam = np.round(rng.uniform(70.0, 285.0, n), 1)
     ledge, walls = _walls_for(h)
+    cathode_C = _cathodes_C(d, h)
     alumina = rng.uniform(2.2, 2.7, (n, 1)) * np.ones((1, zones))
     return State(
         rng=rng.integers(1, 2**62, n).astype(np.uint64),
@@ -239,7 +245,8 @@ def settled(technology: Technology, h: Hidden, seed: int) -> State:
         bulk_frozen_kg=np.zeros(n),
         bath_C=h.bath_C.copy(),
         liquidus_C=h.bath_C - h.superheat_C,
-        cathode_C=np.array([_cathode_C(d, h, i) for i in range(n)]),
+        cathode_C=cathode_C,
+        bar_C=bars.drawn(technology, cathode_C, seed)[1],
         gas_C=25.0 + h.gas_rise_C * h.cover,
         efficiency=h.efficiency.copy(),
         kappa_S_m=np.full(n, 213.0),
@@ -311,10 +318,9 @@ def _walls_for(h: Hidden) -> tuple[F, NDArray[np.float64]]:
     return ledge, walls
 
 
-def _cathode_C(d: Design, h: Hidden, i: int) -> float:
-    made = d.current_A**2 * float(h.cathode_ohm[i])
-    melt = d.cathode_W_K * float(h.bath_C[i])
-    return (melt + made + d.bottom_W_K * 55.0) / (d.cathode_W_K + d.bottom_W_K)
+def _cathodes_C(d: Design, h: Hidden) -> F:
+    made = d.current_A**2 * h.cathode_ohm
+    return (d.cathode_W_K * h.bath_C + made + d.bottom_W_K * 55.0) / (d.cathode_W_K + d.bottom_W_K)
 
 
 def _cover_for(d: Design, h: Hidden, i: int, anodes: int) -> float:
@@ -325,7 +331,7 @@ def _cover_for(d: Design, h: Hidden, i: int, anodes: int) -> float:
     ohm = 0.94 * float(h.anode_ohm[i].mean())
     made = d.current_A * (volt - d.current_A * float(h.cathode_ohm[i]) - amp * ohm)
     made -= d.current_A * (0.44 + 1.644 * float(h.efficiency[i]))
-    made -= d.cathode_W_K * (bath - _cathode_C(d, h, i))
+    made -= d.cathode_W_K * (bath - float(_cathodes_C(d, h)[i]))
     made -= float(np.sum(h.film_W_m2K[i] * h.ledge_area_m2[i])) * float(h.superheat_C[i])
     made -= 0.042 * d.current_A
     low, high = 0.1, 4.0

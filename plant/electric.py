@@ -179,6 +179,8 @@ def _write(d: Design, h: Hidden, s: State, line_A: float, out: Output, row: int)
             out.anode_A[row, i, j] = s.current_A[i, j]
         for k in range(s.wall_C.shape[1]):
             out.shell_C[row, i, k] = s.wall_C[i, k, 2]
+        for b in range(out.bar_C.shape[2]):
+            out.bar_C[row, i, b] = s.bar_C[i, b]
     return total_V
 
 

@@ -58,7 +58,7 @@ def simulate(
         A key of ``plant.technology.TECHNOLOGIES``, or a design of one's own.
     interval_s
         Time between two rows of a cell [s], whole seconds. Anode currents stand in rows every 10 s,
-        shell, duct gas, air and beam every minute (or in every row if that is slower); NaN in between.
+        shell, bars, duct gas, air and beam every minute (or in every row if that is slower); NaN in between.
     start_us
         First second, UTC microseconds.
     outages
@@ -124,6 +124,7 @@ def _schema(line: Line) -> object:
         *scalars,
         *(column("anode_current_A", j + 1) for j in range(t.n_anodes)),
         *(column("shell_temp_C", k + 1) for k in range(t.n_shell)),
+        *(column("collector_bar_temp_C", b + 1) for b in range(t.n_bars)),
     ]
     return pa.schema(fields + [pa.field(name, pa.float32()) for name in names])
 
@@ -148,6 +149,8 @@ def _rows(line: Line, chunk: Chunk, schema: object, first_s: int, step: int, del
     shells = _only(chunk.shell_temp_C[keep], slow)
     columns += [anodes[:, :, j] for j in range(anodes.shape[2])]
     columns += [shells[:, :, k] for k in range(shells.shape[2])]
+    bars = _only(chunk.collector_bar_temp_C[keep], slow)
+    columns += [bars[:, :, b] for b in range(bars.shape[2])]
     silent = np.isnan(chunk.cell_voltage_V[keep]).ravel()
     delivered = delivery.deliver(silent.shape[0], step)
     sent = delivered.row[~silent[delivered.row]]

@@ -80,7 +80,8 @@ class Line:
         self._design = design(t)._replace(auxiliary_kW=33.0 * t.rated_current_A / 300e3 * n_cells)
         self._hidden = hidden(t, n_cells, seed)
         self._state = settled(t, self._hidden, seed)
-        self._effects = neutral(n_cells, t.n_anodes, t.n_shell, t.n_feeders)
+        bars = self._state.bar_C.shape[1]
+        self._effects = neutral(n_cells, t.n_anodes, t.n_shell, t.n_feeders, bars)
         self._ledger = Ledger(self.faults)
         self._sensors = Sensors(t, n_cells, seed, self.faults, rough)
         self._office = Office(self.cell_ids, start_us, seed, t.n_anodes, self.faults, rough)
@@ -114,6 +115,7 @@ class Line:
             cell_voltage_V=measured.voltage_V,
             anode_current_A=measured.anode_A,
             shell_temp_C=measured.shell_C,
+            collector_bar_temp_C=measured.bar_C,
             duct_gas_temp_C=measured.gas_C,
             beam_position_mm=measured.beam_mm,
             events=[],
@@ -169,6 +171,7 @@ class Line:
             voltage_V=np.empty((seconds, n)),
             anode_A=np.empty((seconds, n, anodes)),
             shell_C=np.empty((seconds, n, segments)),
+            bar_C=np.empty((seconds, n, self.technology.n_bars)),
             gas_C=np.empty((seconds, n)),
             beam_mm=np.empty((seconds, n)),
             log=np.zeros((seconds * n // 4 + 20 * n + seconds // 100 + 8, LOG_WIDTH)),
@@ -205,7 +208,9 @@ class Line:
     def _settle(self) -> None:
         """Live through the time before the start and keep what the plant's log says of it."""
         empty = np.empty(0)
-        opening = Chunk(np.empty(0, np.int64), empty, empty, empty, empty, empty, empty, empty, [], [], [])
+        opening = Chunk(
+            np.empty(0, np.int64), empty, empty, empty, empty, empty, empty, empty, empty, [], [], []
+        )
         while self._second < 0:
             _, _, true = self._run(min(1800, -self._second))
             log = true.log

@@ -52,7 +52,7 @@ def plant_toml(line: Line) -> str:
         f"nominal_voltage_V = {t.nominal_voltage_V:g}",
         f"n_shell = {t.n_shell}",
         f"shell_sides = [{sides}]",
-        "n_bars = 0",
+        f"n_bars = {t.n_bars}",
         "",
         "[[line]]",
         f'id = "{LINE}"',
@@ -78,8 +78,8 @@ def stagger_us(n_cells: int) -> NDArray[np.int64]:
 def scans(line: Line, interval_s: float = 1.0) -> Iterator[Message]:
     """Yield messages for ever, in time order; the caller encodes and paces them.
 
-    Anode currents come every 10 s and shell, duct gas and beam every minute, or with every scan if that is slower.
-    Samples and log entries come when they become known.
+    Anode currents come every 10 s and shell, bars, duct gas and beam every minute, or with every scan if that is
+    slower. Samples and log entries come when they become known.
 
     Parameters
     ----------
@@ -128,6 +128,7 @@ def _scan(line: Line, chunk: Chunk, row: int, second: int, step: int) -> Iterato
             _put(payload, "duct_gas_temp_C", float(chunk.duct_gas_temp_C[row, i]))
             _put(payload, "beam_position_mm", float(chunk.beam_position_mm[row, i]))
             _put_all(payload, "shell_temp_C", chunk.shell_temp_C[row, i])
+            _put_all(payload, "collector_bar_temp_C", chunk.collector_bar_temp_C[row, i])
         if "cell_voltage_V" in payload:
             topic = f"{SITE}/{LINE}/{cell}"
             yield Message(time_us, topic, {"timestamp_ms": time_us // 1000, **payload})

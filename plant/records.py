@@ -48,6 +48,8 @@ class Chunk(NamedTuple):
     cell_voltage_V, duct_gas_temp_C, beam_position_mm : (T, n)
     anode_current_A : (T, n, A)
     shell_temp_C : (T, n, S)
+    collector_bar_temp_C : (T, n, B)
+        B is 0 where no bar is measured.
     events, samples, counters
         By the time at which they happened; samples are known later.
     """
@@ -58,6 +60,7 @@ class Chunk(NamedTuple):
     cell_voltage_V: F
     anode_current_A: F
     shell_temp_C: F
+    collector_bar_temp_C: F
     duct_gas_temp_C: F
     beam_position_mm: F
     events: list[PlantEvent]

@@ -38,7 +38,7 @@ def scenario(
         ``none``: steady current and no fault. ``natural``: published rates, a load that follows the price of power
         now and then, an outage about twice a month. ``enriched``: many faults of every kind in half of the cells
         and no outage, which would hide them. ``shift``: as natural, on a line that is ramped up and modulated, with
-        another rhythm of taps and changes and fewer shell sensors; best with another technology too.
+        another rhythm of taps and changes, fewer shell sensors and no collector bars; best with another technology too.
     n_cells, days, seed, start_us, technology
         As given to the line.
     outages
@@ -85,6 +85,7 @@ def _otherwise(design: Technology) -> Technology:
         tap_interval_h=design.tap_interval_h * _SLOWER_TAPS,
         anode_life_h=design.anode_life_h * _SHORTER_LIFE,
         n_shell=len(kept),
+        n_bars=0,
         shell_sides=tuple(design.shell_sides[k] for k in kept),
     )
 

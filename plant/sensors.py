@@ -15,6 +15,8 @@ _RANGE_V, _OPEN_C = 60.0, 1372.0
 _WRONG = (60.0, 0.15)
 #: Thermocouples are replaced after so long.
 _CALIBRATED_S = 60 * 86400.0
+#: A transmitter of bar temperatures looks once a minute and holds what it saw [s].
+_BAR_S = 60
 _CRANE_S, _CRANE_A_CELL_HOUR = 90, 0.05
 
 
@@ -47,6 +49,13 @@ class Sensors:
         self._draught_state: F = rng.standard_normal(slow_sensors)
         self._draught_tau_s: F = np.full(slow_sensors, 5400.0)
         self._draught_C: F = np.full(slow_sensors, 2.0)
+        bars = n_cells * technology.n_bars
+        self._draw_bar = np.random.default_rng([seed, 19])
+        self._bar_bias_C: F = 2.0 * self._draw_bar.standard_normal((n_cells, technology.n_bars))
+        self._bar_state: F = self._draw_bar.standard_normal(bars)
+        self._bar_tau: F = np.full(bars, 5400.0 / _BAR_S)
+        self._bar_gain_C: F = np.full(bars, 1.5)
+        self._bar_held_C: F = np.full((n_cells, technology.n_bars), np.nan)
         self._draw_voltage = np.random.default_rng([seed, 4])
         self._draw_chance = np.random.default_rng([seed, 5])
         self._draw_anode = np.random.default_rng([seed, 6])
@@ -95,6 +104,7 @@ class Sensors:
             voltage_V=np.round(volt, 3),
             anode_A=np.round(anode, -1),
             shell_C=np.round(shell, 1),
+            bar_C=self._bars(true.bar_C, start_s),
             gas_C=np.round(true.gas_C + (draught + 0.8 * slow)[:, :, segments], 1),
             beam_mm=np.round(true.beam_mm + self._beam_bias_mm, 1),
             log=true.log,
@@ -102,6 +112,19 @@ class Sensors:
         for number, fault in enumerate(self._faults):
             self._fail(number, fault, measured, start_s)
         return measured
+
+    def _bars(self, true_C: F, start_s: int) -> F:
+        """Bar temperatures as they are read every minute from second 0 on, held in between."""
+        seconds, n, bars = true_C.shape
+        looked = np.flatnonzero((start_s + np.arange(seconds)) % _BAR_S == 0)
+        draws = self._draw_bar.standard_normal((looked.shape[0], 2, n * bars))
+        draught = np.empty((looked.shape[0], n * bars))
+        colour(np.ascontiguousarray(draws[:, 0]), self._bar_state, self._bar_tau, self._bar_gain_C, draught)
+        noise = (draught + draws[:, 1]).reshape(looked.shape[0], n, bars)
+        seen = np.round(true_C[looked] + self._bar_bias_C + noise, 1)
+        values = np.concatenate([self._bar_held_C[None], seen])
+        self._bar_held_C = values[-1]
+        return values[np.searchsorted(looked, np.arange(seconds), side="right")]
 
     def _crane(self, anode_A: F, start_s: int) -> None:
         """A pot-tending crane stands over some anodes for a minute: its steel bends the field that is measured."""
@@ -125,6 +148,7 @@ class Sensors:
                 measured.voltage_V,
                 measured.anode_A,
                 measured.shell_C,
+                measured.bar_C,
                 measured.gas_C,
                 measured.beam_mm,
             ):

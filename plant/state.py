@@ -69,6 +69,9 @@ class Hidden(NamedTuple):
     air_rise_C: F  # (n, S)
     side: I  # (S,)
     exposure: F  # (S,) how much of a fault of its side reaches a segment: 1 in the middle
+    bar_W_m2K: F  # (n, B) heat from the block to a bar end, per surface of that
+    bar_W_m2: F  # (n, B) heat made in it at rated current
+    bar_air_C: F  # (n, B) air at it over that of the potroom
     critical_pct: F  # alumina at which an anode is blocked by gas at rated density
     film_V: F  # drop over that gas at rated current
 
@@ -110,6 +113,7 @@ class State(NamedTuple):
     bath_C: F
     liquidus_C: F
     cathode_C: F
+    bar_C: F  # (n, B) ends of the collector bars
     gas_C: F
     efficiency: F
     kappa_S_m: F
@@ -158,7 +162,7 @@ class Effects(NamedTuple):
     cover: F  # (n, 2) heat that passes the cover
     feed: F  # (n, Z) share of a shot that reaches the bath
     leak_kg_s: F  # (n,) alumina that nobody has ordered
-    bottom: F  # heat through the bottom
+    bottom: F  # (n, B) heat through the bottom near each bar
     wave: F  # drive of the metal wave
     efficiency: F  # current efficiency lost
     target_V: F  # error of the set voltage
@@ -172,12 +176,12 @@ _FACTORS = frozenset({"melt", "area", "film", "wall", "cover", "feed", "bottom",
 _ANODE = frozenset({"melt", "set_mm", "drop_mm", "area", "joint_ohm", "short_S", "hold"})
 
 
-def neutral(n_cells: int, n_anodes: int, n_segments: int, n_zones: int) -> Effects:
+def neutral(n_cells: int, n_anodes: int, n_segments: int, n_zones: int, n_bars: int) -> Effects:
     """No fault anywhere.
 
     Parameters
     ----------
-    n_cells, n_anodes, n_segments, n_zones
+    n_cells, n_anodes, n_segments, n_zones, n_bars
         Sizes of the arrays.
     """
     widths = dict.fromkeys(_ANODE, n_anodes) | {
@@ -185,6 +189,7 @@ def neutral(n_cells: int, n_anodes: int, n_segments: int, n_zones: int) -> Effec
         "wall": n_segments,
         "cover": 2,
         "feed": n_zones,
+        "bottom": n_bars,
     }
     arrays: dict[str, F | I] = {}
     for name in Effects._fields:
@@ -212,6 +217,7 @@ class Output(NamedTuple):
     voltage_V: F
     anode_A: F
     shell_C: F
+    bar_C: F
     gas_C: F
     beam_mm: F
     log: F

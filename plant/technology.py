@@ -18,6 +18,9 @@ class Technology(NamedTuple):
         Line current [A].
     n_anodes, n_feeders, n_shell
         Number per cell; the first half of the anodes stands on the ``up`` side.
+    n_bars
+        Ends of collector bars with a thermocouple, 0 without any; the first half on the ``up`` side, from duct to
+        tap end.
     anode_length_mm, anode_width_mm, anode_height_mm
         New anode block [mm].
     anode_life_h
@@ -43,6 +46,7 @@ class Technology(NamedTuple):
     n_anodes: int
     n_feeders: int
     n_shell: int
+    n_bars: int
     anode_length_mm: float
     anode_width_mm: float
     anode_height_mm: float
@@ -64,6 +68,7 @@ _P300 = Technology(
     n_anodes=30,
     n_feeders=4,
     n_shell=8,
+    n_bars=16,
     anode_length_mm=1550.0,
     anode_width_mm=720.0,
     anode_height_mm=600.0,
@@ -82,6 +87,7 @@ _P180 = _P300._replace(
     rated_current_A=180e3,
     n_anodes=20,
     n_feeders=3,
+    n_bars=12,
     anode_length_mm=1450.0,
     anode_width_mm=690.0,
     anode_life_h=560.0,
@@ -95,6 +101,7 @@ _P500 = _P300._replace(
     rated_current_A=500e3,
     n_anodes=48,
     n_feeders=6,
+    n_bars=26,
     anode_length_mm=1650.0,
     anode_width_mm=710.0,
     anode_height_mm=620.0,
@@ -166,7 +173,7 @@ def load_technology(path: Path) -> Technology:
                 raise TechnologyError(f"{path}: {key} must be a word of letters and digits")
         elif isinstance(value, bool) or not isinstance(value, int | (int if kinds[key] is int else float)):
             raise TechnologyError(f"{path}: {key} must be {'a whole' if kinds[key] is int else 'a'} number")
-        elif value <= 0:
+        elif value < 0 or (value == 0 and key != "n_bars"):
             raise TechnologyError(f"{path}: {key} = {value} must be above 0")
     if "name" not in given:
         raise TechnologyError(f"{path}: name is missing")

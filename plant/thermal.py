@@ -19,6 +19,10 @@ _STEEL_J_M2K = 4.5e4
 _CATHODE_J_K_PER_A = 105.0
 _ALUMINA_J_KG = 2.25e6
 _COVER_S = 12 * 3600.0
+#: Heat capacity of a bar end and what it draws with it, per surface: two hours to settle.
+_BAR_J_M2K = 2.2e5
+#: Share of the heat that a soaked bottom lets through that leaves by the bar and not by the shell under it.
+_ALONG_BAR = 0.3
 
 
 @kernel
@@ -187,6 +191,24 @@ def _freeze(s: State, i: int, capacity: float) -> None:
 
 
 @kernel
+def _bars(d: Design, h: Hidden, s: State, e: Effects, i: int, amp: float, air_C: float, wind: float) -> float:
+    """Ten seconds of the bar ends; returns the mean factor of the heat through the bottom.
+
+    Their heat is part of what leaves through the bottom, so they stand in no balance of their own.
+    """
+    total = 0.0
+    bars = s.bar_C.shape[1]
+    load = amp / d.current_A
+    for b in range(bars):
+        total += e.bottom[i, b]
+        path = h.bar_W_m2K[i, b] * (1.0 + _ALONG_BAR * (e.bottom[i, b] - 1.0))
+        gained = path * (s.cathode_C[i] - s.bar_C[i, b]) + h.bar_W_m2[i, b] * load * load
+        lost = wind * shell_flux(s.bar_C[i, b], air_C + h.bar_air_C[i, b])
+        s.bar_C[i, b] += (gained - lost) * THERMAL_S / _BAR_J_M2K
+    return total / bars
+
+
+@kernel
 def _heat(
     d: Design, h: Hidden, s: State, e: Effects, i: int, amp: float, air_C: float, wind: float, t: int
 ) -> None:
@@ -196,7 +218,8 @@ def _heat(
     lost_W = _walls(h, s, e, i, air_C, wind) + _anodes(d, h, s, e, i) + crust_W
     to_cathode = d.cathode_W_K * (s.bath_C[i] - s.cathode_C[i])
     made = amp * amp * h.cathode_ohm[i] * (1.0 + s.sludge_kg[i] / 2500.0)
-    bottom = d.bottom_W_K * e.bottom[i] * (s.cathode_C[i] - air_C - 30.0)
+    soaked = _bars(d, h, s, e, i, amp, air_C, wind)
+    bottom = d.bottom_W_K * soaked * (s.cathode_C[i] - air_C - 30.0)
     s.cathode_C[i] += (to_cathode + made - bottom) * THERMAL_S / (_CATHODE_J_K_PER_A * d.current_A)
     capacity = s.bath_kg[i] * _BATH_J_KGK + s.metal_kg[i] * _METAL_J_KGK
     s.bath_C[i] += (s.melt_J[i] - (lost_W + to_cathode) * THERMAL_S) / capacity

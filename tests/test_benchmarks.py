@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks import bench_detection, elementary, lundby_kernel, results, rivals
+from benchmarks.detection_table import target_line
 from benchmarks.detection_targets import judged
 from benchmarks.lundby import LATENT_AS_CODED, scenario
 from twin.bath import Bath, liquidus_solheim
@@ -123,7 +124,9 @@ def test_stated_defects_of_the_model_are_real():
 
 
 def test_detection_is_scored_from_fresh_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    found = bench_detection.scored(tmp_path, "enriched", cells=2, days=0.1, interval_s=30.0, seed=5)
+    found = bench_detection.scored(
+        tmp_path, bench_detection.Setting("enriched", "P500few.toml", 2, 0.1), interval_s=30.0, seed=5
+    )
     assert found["record"]["cell_days"] == pytest.approx(0.2, abs=0.01)
     assert found["seconds"].keys() == {"simulate", "replay", "evaluate"}
     assert "cell-days" in capsys.readouterr().err
@@ -131,7 +134,10 @@ def test_detection_is_scored_from_fresh_lines(tmp_path: Path, capsys: pytest.Cap
 
 @pytest.mark.parametrize("name", sorted(results.TABLES))
 def test_readme_says_what_was_measured(name: str):
-    page, measured = results.page_of(name).read_text(encoding="utf-8"), results.FOLDER / f"{name}.json"
+    page, measured = (
+        results.page_of(name).read_text(encoding="utf-8"),
+        results.FOLDER / f"{results.source_of(name)}.json",
+    )
     if not measured.is_file():
         assert results.placed(page, name, "") == page
         return
@@ -162,5 +168,5 @@ def test_targets_of_detection_missed_first():
     verdicts = [target["met"] for target in found]
     assert verdicts == sorted(verdicts, key=[False, True, None].index)
     assert {target["what"] for target in found if target["met"] is None} >= {"enriched, heat_loss: recall"}
-    assert "**MISSED**" in results.target_line(found[0])
-    assert "not judged" in results.target_line(found[-1])
+    assert "**MISSED**" in target_line(found[0])
+    assert "not judged" in target_line(found[-1])

@@ -11,7 +11,7 @@ from twin.signals import SIDES
 #: How a fault unfolds: at once, growing, on and off, or growing and half mended later.
 Shape = Literal["step", "ramp", "intermittent", "partial", "stuck", "open", "drift", "bias"]
 #: What a fault of a kind happens to.
-Where = Literal["anode", "change", "side", "half", "feeder", "cell", "sensor", "stream"]
+Where = Literal["anode", "change", "side", "half", "feeder", "bar", "cell", "sensor", "stream"]
 
 
 class Fault(NamedTuple):
@@ -36,7 +36,7 @@ class Fault(NamedTuple):
     onset_s
         Time to its full size, or half a period of one that comes and goes.
     place
-        Feeder, counted from 0, where it is one.
+        Feeder or collector bar, counted from 0, where it is one.
     """
 
     kind: str

@@ -5,6 +5,7 @@ from typing import Literal, cast, get_args
 
 import numpy as np
 
+from plant.bars import n_places
 from plant.cells import Change, changes, hidden
 from plant.faults.kind import Fault, Kind
 from plant.faults.library import LIBRARY
@@ -161,6 +162,8 @@ def _fault(
         side = "up" if draw < 0.5 else "down"
     elif kind.where == "feeder":
         place = int(rng.integers(technology.n_feeders))
+    elif kind.where == "bar":
+        place = int(draw * n_places(technology))
     severity = 1.0 if kind.where == "stream" else severity
     return Fault(
         kind.name, cell, start, stop, severity, anode, side, cast(Literal["ramp"], shape), onset_s, place

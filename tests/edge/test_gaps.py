@@ -122,7 +122,7 @@ def frame(time_us: int, value: float = math.nan, **entries: object) -> Frame:
 
 
 def scans(frames: Iterable[Frame], end_us: int) -> list[Scan]:
-    builder = ScanBuilder(1, 1, 1, 10 * S)
+    builder = ScanBuilder(1, 1, 1, 1, 10 * S)
     found: list[Scan] = []
     for each in frames:
         found += builder.up_to(each)

@@ -16,6 +16,8 @@ CURRENT = SCALAR_READINGS.index("line_current_A")
 DUCT = SCALAR_READINGS.index("duct_gas_temp_C")
 START_US = 1_700_000_000_000_000
 CURRENT_A = 300_000.0
+N_BARS = 4
+UP, DOWN = SIDES.index("up"), SIDES.index("down")
 
 
 def layout(n_cells: int, n_anodes: int = 20, n_lines: int = 1) -> CellLayout:
@@ -26,6 +28,13 @@ def layout(n_cells: int, n_anodes: int = 20, n_lines: int = 1) -> CellLayout:
         n_shell=np.full(n_cells, len(sides), dtype=np.int64),
         shell_side=np.tile(sides, (n_cells, 1)),
         line_index=(np.arange(n_cells) * n_lines // max(n_cells, 1)).astype(np.int64),
+        n_bars=np.full(n_cells, N_BARS, dtype=np.int64),
+        anode_side=np.tile(np.repeat([UP, DOWN], [n_anodes // 2, n_anodes - n_anodes // 2]), (n_cells, 1)),
+        n_feeders=np.full(n_cells, 4, dtype=np.int64),
+        rated_current_A=np.full(n_cells, CURRENT_A),
+        anode_life_h=np.full(n_cells, 600.0),
+        tap_interval_h=np.full(n_cells, 24.0),
+        shot_mass_kg=np.full(n_cells, 1.8),
     )
 
 
@@ -61,10 +70,14 @@ def blank(cells: CellLayout, time_us: int, scan_s: float = 60.0) -> View:
         scalar=np.full((rows, n), np.nan),
         scalar_bad=np.zeros((rows, n)),
         last_good_us=np.zeros((rows, n), dtype=np.int64),
+        voltage_low_V=np.full(n, np.nan),
+        voltage_high_V=np.full(n, np.nan),
+        feed_kg=np.zeros(n),
         anode_current_A=np.full((n, n_anodes), np.nan),
         anode_bad=np.zeros(n),
         shell_temp_C=np.full((n, n_shell), np.nan),
         shell_bad=np.zeros(n),
+        bar_temp_C=np.full((n, N_BARS), np.nan),
         anode_age_h=np.full((n, n_anodes), np.nan),
         estimate=make_estimate(n, n_anodes, n_shell),
     )
@@ -77,13 +90,18 @@ def take(view: View, cells: list[int]) -> View:
         scalar=view.scalar[:, cells],
         scalar_bad=view.scalar_bad[:, cells],
         last_good_us=view.last_good_us[:, cells],
+        voltage_low_V=view.voltage_low_V[cells],
+        voltage_high_V=view.voltage_high_V[cells],
+        feed_kg=view.feed_kg[cells],
         anode_current_A=view.anode_current_A[cells],
         anode_bad=view.anode_bad[cells],
         shell_temp_C=view.shell_temp_C[cells],
         shell_bad=view.shell_bad[cells],
+        bar_temp_C=view.bar_temp_C[cells],
         anode_age_h=view.anode_age_h[cells],
         estimate=Estimate._make(estimate),
         samples=tuple(t._replace(cell=cells.index(t.cell)) for t in view.samples if t.cell in cells),
+        done=tuple(d._replace(cell=cells.index(d.cell)) for d in view.done if d.cell in cells),
     )
 
 
@@ -172,6 +190,7 @@ class Room:
         self.last_V = voltage_V.copy()
         view.scalar[VOLTAGE] = np.where(self.silent, np.nan, voltage_V)
         view.scalar[CURRENT] = current_A
+        view.voltage_low_V[:] = view.voltage_high_V[:] = view.scalar[VOLTAGE]
         heard = np.isfinite(view.scalar)
         self.last_good_us[heard] = self.time_us
         view.last_good_us[:] = self.last_good_us

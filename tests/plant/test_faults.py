@@ -162,6 +162,24 @@ def test_a_trace_of_a_fault_is_never_observable() -> None:
         assert label.observable_s == label.end_s == 4200.0
 
 
+def test_a_soaked_bottom_shows_in_the_bars_near_it() -> None:
+    faults = tuple(
+        Fault("bottom_loss", i, 0.0, 24 * 3600.0, size, shape="step", place=11)
+        for i, size in enumerate((0.3, 0.9))
+    )
+    line = Line(n_cells=3, seed=7, start_us=START_US, faults=faults)
+    before = line.advance(60).collector_bar_temp_C[0]
+    for _ in range(5):
+        line.advance(3600)
+    rise = line.advance(60).collector_bar_temp_C[0] - before
+    assert rise[0, 11] > 8.0
+    assert rise[1, 11] > 40.0
+    assert np.all(rise[1, [10, 12]] > 10.0)
+    assert np.all(np.abs(rise[1, [0, 7, 8, 15]]) < 12.0)
+    assert np.all(np.abs(rise[2]) < 8.0)
+    assert all(0.0 < x.observable_s < 2 * 3600.0 for x in line.labels())
+
+
 def test_shapes() -> None:
     fault = Fault("anode_contact", 0, 1000.0, 9000.0, 0.5, anode=1, onset_s=1000.0)
     at = {

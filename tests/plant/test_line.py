@@ -88,6 +88,17 @@ def test_starts_settled(run: Any) -> None:
     assert np.abs(np.diff(shell, axis=0)).max() < 9.0
 
 
+def test_bar_ends_are_healthy(run: Any) -> None:
+    # Ends at 150-280 degC; some 15-25 K from the coldest to the hottest of a cell (cagtic.cn, physics.md 7.2).
+    bars = run.all("collector_bar_temp_C")
+    mean = bars.mean(axis=0)
+    assert mean.shape == (8, 16)
+    assert np.all((mean > 150.0) & (mean < 280.0))
+    assert 14.0 < np.median(np.ptp(mean, axis=1)) < 26.0
+    noise = np.diff(bars[::60], axis=0).std(axis=0) / np.sqrt(2.0)
+    assert np.all((noise > 0.6) & (noise < 2.0))
+
+
 def test_energy_intensity_spans_the_limits(run: Any) -> None:
     volt, efficiency = run.all("cell_voltage_V").mean(axis=0), run.line.truth()["current_efficiency"]
     dc = 2979.98 * volt / efficiency
@@ -171,6 +182,7 @@ def test_same_whatever_the_blocks() -> None:
         "cell_voltage_V",
         "anode_current_A",
         "shell_temp_C",
+        "collector_bar_temp_C",
         "duct_gas_temp_C",
         "time_us",
     ):

@@ -5,6 +5,7 @@ import itertools
 import json
 import tomllib
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -17,6 +18,9 @@ from plant.line import Line
 from plant.publish import plant_toml, scans
 from plant.scenario import scenario
 from plant.technology import TECHNOLOGIES, TechnologyError, load_technology
+from streams.decode import Decoder
+from streams.messages import Reading
+from streams.plant_file import load_plant
 from twin.signals import COUNTERS, EVENTS, SAMPLES, SIGNALS
 
 START_US = 1_767_225_600_000_000
@@ -42,6 +46,17 @@ def test_readings(folder: Path) -> None:
     second = (mine["time"].cast("int64").to_numpy() - START_US) // 1_000_000
     assert np.array_equal(~np.isnan(mine["anode_current_A_07"].to_numpy()), second % 10 == 0)
     assert np.array_equal(~np.isnan(mine["shell_temp_C_03"].to_numpy()), second % 60 == 0)
+    assert np.array_equal(~np.isnan(mine["collector_bar_temp_C_16"].to_numpy()), second % 60 == 0)
+
+
+def test_the_gateway_reads_the_bars(folder: Path) -> None:
+    plant = load_plant(folder / "plant.toml")
+    line = Line(n_cells=3, seed=2, start_us=START_US)
+    scan = next(m for m in scans(line) if "collector_bar_temp_C" in m.payload)
+    items = Decoder(plant).decode(scan.topic, json.dumps(scan.payload).encode(), scan.time_us)
+    read = [item for item in items if isinstance(item, Reading) and item.signal == "collector_bar_temp_C"]
+    assert [item.value for item in read] == [tuple(cast(list[float], scan.payload["collector_bar_temp_C"]))]
+    assert [cell.n_bars for cell in plant.cells] == [TECHNOLOGIES["P300"].n_bars] * 3
 
 
 def test_network_doubles_moves_and_loses_rows(folder: Path) -> None:
@@ -87,6 +102,7 @@ def test_sets() -> None:
     assert natural.faults
     assert len(enriched.faults) > 5
     assert shifted.technology.n_shell < natural.technology.n_shell
+    assert (shifted.technology.n_bars, natural.technology.n_bars) == (0, 16)
     assert shifted.technology.tap_interval_h > natural.technology.tap_interval_h
     assert natural.technology == enriched.technology == none.technology
     with pytest.raises(ValueError, match="natural"):
@@ -112,14 +128,15 @@ def test_crews_write_times_down_wrongly() -> None:
 def test_a_technology_of_ones_own(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(
-        'name = "M240"\nlike = "P300"\nrated_current_A = 240000\nn_anodes = 24\nmetal_area_m2 = 42.0\n'
+        'name = "M240"\nlike = "P300"\nrated_current_A = 240000\nn_anodes = 24\nmetal_area_m2 = 42.0\nn_bars = 0\n'
     )
     mine = load_technology(path)
     assert mine == TECHNOLOGIES["P300"]._replace(
-        name="M240", rated_current_A=240000, n_anodes=24, metal_area_m2=42.0
+        name="M240", rated_current_A=240000, n_anodes=24, metal_area_m2=42.0, n_bars=0
     )
     chunk = Line(n_cells=1, seed=1, start_us=START_US, technology=mine).advance(60)
     assert chunk.anode_current_A.shape[2] == 24
+    assert chunk.collector_bar_temp_C.shape == (60, 1, 0)
     assert chunk.line_current_A.mean() == pytest.approx(240e3, rel=0.01)
 
 
