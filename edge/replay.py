@@ -71,7 +71,7 @@ def replay(
     started = time.monotonic()
     plant = calibrated(load_plant(history / "plant.toml"), config)
     changes = ChangeLog(plant)
-    pipeline = Pipeline(plant, config, load_texts(), watch=lambda view: _note(changes, view))
+    pipeline = Pipeline(plant, config, load_texts(), watch=lambda view, _: _note(changes, view))
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=out) as unfinished:
         figures = _write(history, Path(unfinished), pipeline, changes, speed, started)
