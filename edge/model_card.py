@@ -62,7 +62,7 @@ def card(body: Body, data: bytes, name: str, scores: str = "") -> str:
         "Not raised is not shown: the rate at the limit of physics is known only as far as its 95 % interval says "
         "(exact Poisson).",
         "",
-        "| kind | factor | budget per cell-day | cell-days above the limit of physics | at most per cell-day | rests on |",
+        "| kind | factor | budget per cell-day | cell-days above physics | at most per cell-day | rests on |",
         "|---|---|---|---|---|---|",
         *(_row(kind, limit) for kind, limit in body.limits.items()),
         "",

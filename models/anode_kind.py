@@ -42,7 +42,11 @@ class KindRanker:
         beliefs : (n_cells, n_anodes_max, len(CLASSES))
             Of ``models.anode_sequence``; NaN where it has none.
         """
-        ours = {s.kind: n for n, s in enumerate(scores) if s.slot == "anode" and s.kind in CLASSES}
+        ours = {
+            s.kind: n
+            for n, s in enumerate(scores)
+            if s.slot == "anode" and s.kind in CLASSES and s.value.shape == self._to.shape
+        }
         if not ours:
             return list(scores)
         classes = np.array([CLASSES.index(kind) for kind in ours])

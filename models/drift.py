@@ -78,7 +78,8 @@ class DriftWatch:
             self._close_hour()
             self._hour = hour
         for score in scores:
-            of_cell = np.fmax.reduce(score.value, axis=1)
+            # A plant without anode currents has scores of no width.
+            of_cell = np.fmax.reduce(score.value, axis=1, initial=np.nan)
             before = self._highest.get(score.kind)
             self._highest[score.kind] = of_cell if before is None else np.fmax(before, of_cell)
 

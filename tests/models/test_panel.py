@@ -9,6 +9,7 @@ from models.base import Scores
 from models.drift import DRIFTED, EDGES, WATCH, DriftWatch, stability_index
 from models.panel import FIXED, Learned, Panel, limited
 from models.registry import build
+from tests.models.test_anode_sequence import weights
 from tests.models.views import Room, layout
 
 HOUR_US = 3_600_000_000
@@ -116,3 +117,12 @@ def test_stability_index_by_hand() -> None:
     assert stability_index(np.array([600_000, 400_000]), np.array([0.5, 0.5])) == pytest.approx(
         0.04055, abs=1e-4
     )
+
+
+def test_a_plant_without_anode_currents_is_scored() -> None:
+    bare = layout(2)._replace(n_anodes=np.zeros(2, dtype=np.int64), anode_side=np.full((2, 1), -1))
+    panel = Panel(bare, Learned({}, {}, weights()))
+    room = Room(layout(2))
+    for _ in range(70):
+        scored_now = panel.update(room.step())
+    assert {scores.kind for _, scores in scored_now} == {k for d in build(bare) for k in d.kinds}
