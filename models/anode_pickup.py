@@ -48,9 +48,9 @@ class PickupLimits(NamedTuple):
         Anodes at the ends of their rows stand colder and take longer, natural logarithm, by an amount that is known
         to no one: mean and spread.
     odds_ln
-        Natural logarithm of the odds, against a healthy change, at which a verdict is given. Odds of 45 to 1 are passed
-        by at most one healthy change in 45 whenever they are looked at (Ville's inequality), 0.027 a cell and day;
-        with 3 % of changes wrong, two in three verdicts are then right.
+        Natural logarithm of the odds, against a healthy change, at which a verdict is given. Odds of 90 to 1 are passed
+        by at most one healthy change in 90 whenever they are looked at (Ville's inequality), 0.013 a cell and day;
+        with 3 % of changes wrong, most verdicts are then right.
     """
 
     from_h: float = 3.0
@@ -69,7 +69,7 @@ class PickupLimits(NamedTuple):
     independent: float = 0.5
     corner_ln: float = 0.08
     corner_ln_sd: float = 0.08
-    odds_ln: float = 3.8
+    odds_ln: float = 4.5
 
 
 class Pickups(NamedTuple):
@@ -163,21 +163,23 @@ def _judge(p: Pickups, c: int, j: int, corner: bool, lim: PickupLimits) -> None:
     terms = np.empty((4, _S_COUNT))
     for k in range(_S_COUNT):
         s = _S_LOW + _S_STEP * k
-        w_sum, wr, wrr = 0.0, 0.0, 0.0
+        w_sum, wr, wrr, doubt = 0.0, 0.0, 0.0, 0.0
         for b in range(_FIRST_BIN, BINS):
             if isnan(seen[b]) or seen[b] <= 0.0:
                 continue
             y = seen[b]
-            sd = wide * lim.error_ln + lim.early_error_ln * max(0.5 - y, 0.0)
+            expected = _shape_at(shape, BIN_H * (b + 1) * exp(-s))
+            sd = wide * lim.error_ln + lim.early_error_ln * max(0.5 - expected, 0.0)
             w = lim.independent / sd**2
-            r = log(y / _shape_at(shape, BIN_H * (b + 1) * exp(-s)))
+            r = log(y / expected)
+            doubt += lim.independent * log(sd)
             w_sum += w
             wr += w * r
             wrr += w * r * r
         if w_sum == 0.0:
             return
         mean = wr / w_sum
-        fit = -0.5 * (wrr - w_sum * mean * mean)
+        fit = -0.5 * (wrr - w_sum * mean * mean) - doubt
         healthy_time = -0.5 * (s - late_by) ** 2 / var - 0.5 * log(var)
         late_time = -0.5 * (s - late_by - lim.late_ln) ** 2 / lim.late_ln_sd**2 - log(lim.late_ln_sd)
         for kind in range(4):
