@@ -180,7 +180,9 @@ class EffectSigns:
         n = len(layout.n_anodes)
         width = int(layout.n_anodes.max(initial=0))
         self._column = columns(layout)[:, :width]
-        self.n_columns = np.max(self._column, axis=1, initial=-1) + 1
+        self.n_columns: IntArray = np.array(
+            [int(row.max(initial=-1)) + 1 for row in self._column], dtype=np.int64
+        )
         self._n_columns = int(self.n_columns.max(initial=0))
         self._means = _Means(
             np.zeros((n, len(_VOLT_s))),

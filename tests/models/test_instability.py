@@ -77,6 +77,7 @@ def test_a_lost_twin_and_a_lasting_contradiction_are_told_a_sound_one_is_not() -
 @pytest.mark.parametrize(("share", "raised"), [(0.4, True), (0.0, False)])
 def test_a_range_left_for_hours_is_told_an_outage_is_not(share: float, raised: bool) -> None:
     room, detector = Room(CELLS), TwinRange(CELLS)
+    score = np.full((2, 1), np.nan)
     for view in hours_of(room, 6.0):
         view.scalar[CURRENT] = share * CURRENT_A
         view.estimate.status[:] = OUT_OF_RANGE
