@@ -147,7 +147,7 @@ def columns(layout: CellLayout) -> IntArray:
     Where the plant does not say the rows, anodes are taken to stand in the order of their numbers.
     """
     found = np.full(layout.anode_side.shape, -1, dtype=np.int64)
-    for cell in range(found.shape[0]):
+    for cell in range(len(found)):
         sides = layout.anode_side[cell, : layout.n_anodes[cell]]
         for row in np.unique(sides):
             mine = np.flatnonzero(sides == row)
