@@ -124,5 +124,7 @@ def test_a_plant_without_anode_currents_is_scored() -> None:
     panel = Panel(bare, Learned({}, {}, weights()))
     room = Room(layout(2))
     for _ in range(70):
-        scored_now = panel.update(room.step())
-    assert {scores.kind for _, scores in scored_now} == {k for d in build(bare) for k in d.kinds}
+        panel.update(room.step())
+    assert {scores.kind for _, scores in panel.update(room.step())} == {
+        k for d in build(bare) for k in d.kinds
+    }
