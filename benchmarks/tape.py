@@ -5,7 +5,7 @@
 development and for what each part adds: the figures that stand in the README come from whole replays.
 
     python -m benchmarks.tape record HISTORY TAPE
-    python -m benchmarks.tape score TAPE [TAPE ...] --detectors anode_pickup heat_loss --list
+    python -m benchmarks.tape score TAPE [TAPE ...] --detectors anodes heat_loss --list
 """
 
 import argparse

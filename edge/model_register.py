@@ -113,7 +113,7 @@ def rows(body: Body, language: str, results: Path = _RESULTS) -> list[Row]:
                     detector.name,
                     detector.version,
                     kind,
-                    " ".join(title.split()),
+                    " ".join(title.split()).strip(" :：,，"),
                     getattr(known.class_[entry.class_], language),
                     entry.needs,
                     entry.without_zh if language == "zh" else entry.without_en,

@@ -228,7 +228,8 @@ class EffectSigns:
         means.share_s[forget] = 0.0
         means.share[forget] = 0.0
         use_kg = steady.current_A * ALUMINA_kg_C * scan_s
-        ratio = np.where(np.isfinite(use_kg) & (use_kg > 0.0), view.feed_kg / use_kg, np.nan)
+        ratio = np.full(len(use_kg), np.nan)
+        np.divide(view.feed_kg, use_kg, out=ratio, where=np.isfinite(use_kg) & (use_kg > 0.0))
         _follow(np.where(usable, ratio, np.nan), np.array(_FEED_s), scan_s, means.feed, means.feed_s)
         sag, pulled = np.empty(len(usable)), np.zeros(len(usable), dtype=np.bool_)
         current_A = np.where(usable[:, None], view.anode_current_A[:, : self._column.shape[1]], np.nan)
