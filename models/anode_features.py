@@ -12,7 +12,7 @@ from twin.jit import kernel
 RING = 36
 _LEARN_H, _NOISE_H = 24.0, 6.0
 #: Bounds of the learned relative spreads: a rod measurement is good to 1-3 %, more than 3 % is no spread but a change.
-_SPREAD_LOW, _SPREAD_HIGH, _SPREAD_START = 0.005, 0.03, 0.016
+_SPREAD_LOW, _SPREAD_HIGH, _SPREAD_START = 0.005, 0.04, 0.04
 #: Anode effect [V], and how long shares mean nothing after one or after the line was off [s].
 _EFFECT_V, _HOLD_S = 8.0, 600.0
 #: Without measurements for so long the half hour before is no longer the half hour before [s].

@@ -15,6 +15,8 @@ QUIET, WATCHED, TOLD, INSTRUMENT, OPEN = 0, 1, 2, 3, 4
 KINDS = ("anode_slip", "anode_spike", "anode_burnoff", "anode_cracked", "anode_overload", "anode_contact")
 SLIP, SPIKE, BURNOFF, CRACKED, OVERLOAD, CONTACT = 0, 1, 2, 3, 4, 5
 NONE = -1
+#: Growth of the share of an anode that picks up [1/h], and time between the middles of the two means of a step [h].
+_PICKUP_1_H, _BETWEEN_H = 0.12, 0.29
 
 
 class StoryLimits(NamedTuple):
@@ -52,6 +54,8 @@ class StoryLimits(NamedTuple):
         A contact worsens slowly too, a crack does not; contacts cost 5-20 %, cracks 10-40 %.
     overload_frac
         Share of the mean at which an anode is overloaded whatever came before: field alarms stand at 1.3 to 1.5.
+    mean_frac
+        Share of the mean up to which a slow rise is no trouble: a rod measurement is good to 1-3 %, heights to 2 mm.
     back_frac, back_min
         A story is over when this part of its peak or less was left for so long [min].
     """
@@ -79,6 +83,7 @@ class StoryLimits(NamedTuple):
     deep_frac: float = 0.2
     deep_llr: float = 15.0
     overload_frac: float = 1.4
+    mean_frac: float = 1.08
     back_frac: float = 0.35
     back_min: float = 45.0
 
@@ -170,6 +175,9 @@ def _look(f: Features, s: Stories, c: int, j: int, young: bool, near: bool, lim:
         limit = max(least, lim.step_sd * f.step_spread[c, j])
         off = y3 / y30 - 1.0
         high = limit + (extra if off > 0.0 else 0.0)
+        if young and off > 0.0:
+            # The pick-up itself: some 0.06 of the mean an hour, twice that where it is quick.
+            high += _PICKUP_1_H * _BETWEEN_H / y30
         if abs(off) >= high and off * (y1 / y30 - 1.0) > 0.0 and abs(y1 / y30 - 1.0) >= 0.7 * high:
             _begin(s, c, j, WATCHED, y30, f.q30[c], 1.0 if off > 0.0 else -1.0, True)
             return
@@ -179,9 +187,10 @@ def _look(f: Features, s: Stories, c: int, j: int, young: bool, near: bool, lim:
     # An own level of a few hours is not one.
     limit = max(limit, 0.15) if f.base_h[c, j] < 12.0 else limit
     off = y10 / base - 1.0
-    if off > 0.0 and base < 0.8 and y10 < 1.05:
-        # One first seen while it picked up, or back from a loss that had become its own level.
-        f.base[c, j] = y10
+    if off > 0.0 and y10 < lim.mean_frac:
+        # It comes up to the mean: a late pick-up, or back from a loss that had become its own level.
+        if off >= limit:
+            f.base[c, j] = y10
         return
     if abs(off) >= limit + (extra if off > 0.0 else 0.0):
         _begin(s, c, j, WATCHED, base, s.q_slow[c], 1.0 if off > 0.0 else -1.0, False)

@@ -82,7 +82,10 @@ def test_trouble_that_lasts_does_not_become_normal(name: str, views: list[View])
     for minute in range(1, 181):
         time_us = views[-1].time_us + minute * 60_000_000
         good = np.where(views[-1].last_good_us > 0, time_us, 0)
-        same_again = views[-1]._replace(time_us=time_us, last_good_us=good, samples=(), done=())
+        age_h = views[-1].anode_age_h + minute / 60.0
+        same_again = views[-1]._replace(
+            time_us=time_us, last_good_us=good, anode_age_h=age_h, samples=(), done=()
+        )
         held = detector.update(same_again)
     for n, high in flagged:
         value = held[n].value[high]
