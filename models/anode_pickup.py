@@ -49,7 +49,7 @@ class PickupLimits(NamedTuple):
         to no one: mean and spread.
     odds_ln
         Natural logarithm of the odds, against a healthy change, at which a verdict is given. Odds of 150 to 1 are
-        passed by at most one healthy change in 150 whenever they are looked at (Ville's inequality), 0.008 a cell and day;
+        passed by at most one healthy change in 150 whenever they are looked at (Ville), 0.008 a cell and day;
         with 3 % of changes wrong, most verdicts are then right.
     """
 
