@@ -22,7 +22,8 @@ class RodLimits(NamedTuple):
     spread_limit
         Distance from the usual sum in its own robust standard deviations.
     least_frac
-        Least distance, as a share of one mean rod: rods are good to 1-3 %, so less is no fault.
+        Least distance, as a share of one mean rod: rods are good to 1-3 %, and where the current of one goes over to
+        another, at every change, the sum moves by the errors of both.
     fast_s, memory_s, rod_memory_s
         Memory of the sum now, of its usual place with its spread, and of each rod before it [s].
     learn_s
@@ -43,7 +44,7 @@ class RodLimits(NamedTuple):
     """
 
     spread_limit: float = 5.0
-    least_frac: float = 0.03
+    least_frac: float = 0.06
     fast_s: float = 900.0
     memory_s: float = 259_200.0
     rod_memory_s: float = 14_400.0

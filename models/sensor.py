@@ -214,6 +214,9 @@ class SensorFault:
             ),
             axis=1,
         )
+        # Without line current the cell's electrical readings rest at nothing, and that is no fault.
+        fast = np.r_[0, _N_JUDGED : _N_JUDGED + n_anodes]
+        value[np.ix_(view.scalar[_CURRENT] < self.limits.min_line_current_A, fast)] = np.nan
         _track_step(value, view.time_us, *self._track)
         self._tests[0] = self._score_refused(view)
         self._tests[1] = self._score_stuck()

@@ -8,6 +8,7 @@ import pytest
 from models.base import View
 from models.sensor import SIGNAL_CODES, SensorFault
 from tests.models.views import (
+    CURRENT,
     DUCT,
     VOLTAGE,
     Room,
@@ -79,6 +80,22 @@ def test_line_off_is_no_stuck_sensor() -> None:
         view.shell_temp_C[:] = 200.0
 
     assert not (np.array(run_sensor(room, detector, 8.0, off)) >= 1.0).any()
+
+
+def test_an_outage_that_the_shells_live_through_is_no_stuck_sensor() -> None:
+    cells = layout(2)
+    room, detector = Room(cells), SensorFault(cells)
+    run_sensor(room, detector, 1.0, nothing)
+
+    def off(_minute: int, view: View) -> None:
+        view.scalar[VOLTAGE] = 0.0
+        view.scalar[CURRENT] = 0.0
+        view.anode_current_A[:] = 0.0
+
+    scores = run_sensor(room, detector, 2.0, off)
+    assert quiet(scores, 0, 0)
+    assert quiet(scores, 1, 0)
+    assert not (np.array(run_sensor(room, detector, 0.5, nothing)) >= 1.0).any()
 
 
 def test_stuck_shell_sensor_takes_six_hours_and_is_numbered() -> None:
