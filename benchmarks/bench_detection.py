@@ -23,8 +23,8 @@ from benchmarks.results import Figures
 from edge.cli import main as potline
 from models.scoring.rules import FAMILIES
 
-# 20261121 to 20261124 were looked at: after them an outage of the line no longer makes stuck rods, and a sum of rods may move by
-# the errors of two.
+#: Seeds 20261121 to 20261124 were looked at: after them, rods without line current are not stuck, and the sum of rods
+#: may move by the errors of two.
 SEED = 20261201
 PACKAGES = ("numpy", "numba", "pyarrow")
 
