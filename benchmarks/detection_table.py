@@ -39,7 +39,7 @@ def nulls_table(figures: Figures) -> str:
     lines = [_heading("enriched", found)]
     for group in ("fast", "heat_loss"):
         if group in found["groups"]:
-            lines += ["", *_rows(group, {k: r for k, r in found["groups"][group].items() if k != "system"})]
+            lines += ["", *_rows(group, found["groups"][group], leave_out="system")]
     return "\n".join(lines) + "\n"
 
 
@@ -121,16 +121,18 @@ def _kinds(groups: Figures) -> list[str]:
     return lines
 
 
-def _rows(group: str, rows: Figures) -> list[str]:
-    first = next(iter(rows.values()))
+def _rows(group: str, rows: Figures, leave_out: str = "") -> list[str]:
+    system = rows["system"]
     lines = [
-        f"`{group}`: {first['events']} events, {first['events_hidden']} more that never showed in time, "
-        f"{first['events_cut']} cut by the record.",
+        f"`{group}`: {system['events']} events, {system['events_hidden']} more that never showed in time, "
+        f"{system['events_cut']} cut by the record.",
         "",
         "| | recall | 95 % | false a cell-day | 95 % | recall at equal | delay, min | VUS-PR | AUC-PR | beaten |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|---|",
     ]
     for name, row in rows.items():
+        if name == leave_out:
+            continue
         series = row.get("series", {})
         figures = (
             _or_dash(row["recall"]),
