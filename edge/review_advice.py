@@ -190,7 +190,9 @@ def _leads(review: Review) -> list[str]:
         if not r.over_median_kWh > 0.0:
             break
         by_V = r.by_voltage >= r.by_efficiency
-        middle_V = float(np.nanmedian(review.cells.voltage_V))
+        line_of = review.files.book.line_index
+        mine = (line_of == line_of[r.cell]) & np.isfinite(review.cells.dc_kwh_per_t)
+        middle_V = float(np.nanmedian(review.cells.voltage_V[mine]))
         volt_mV = 1000.0 * (float(review.cells.voltage_V[r.cell]) - middle_V)
         zh = (
             f"电压比中位槽高 {volt_mV:.0f} mV，检查极距与各段压降"

@@ -127,8 +127,11 @@ def _gather(
     if 2 * count < n or count == 0:
         return
     mean_A = total_A / count
-    if np.isnan(f.usual_A[c]) or mean_A > 1.2 * f.usual_A[c]:
+    if np.isnan(f.usual_A[c]):
         f.usual_A[c] = mean_A
+    elif mean_A > 1.2 * f.usual_A[c]:
+        # A line that is switched on again: within minutes, but not by one wrong scan.
+        f.usual_A[c] += min(scan_s / 900.0, 0.2) * (mean_A - f.usual_A[c])
     alive = mean_A >= _MIN_A and mean_A >= 0.5 * f.usual_A[c]
     if not alive or high_V > _EFFECT_V:
         f.hold_s[c] = _HOLD_S
@@ -258,7 +261,9 @@ def _close(f: Features, c: int, n: int, quiet: NDArray[np.bool_]) -> None:
     for j in range(n):
         f.d2[c, j], f.d2_count[c, j] = 0.0, 0.0
         if f.frac_n[c, j] == 0.0:
-            f.y1[c, j] = np.nan
+            f.y1[c, j] = f.y3[c, j] = f.y10[c, j] = f.y30[c, j] = np.nan
+            # A rod that stays silent has no half hour before any more.
+            f.filled[c, j] = max(f.filled[c, j] - 2, 0)
             continue
         y = f.frac_sum[c, j] / f.frac_n[c, j] / f.common[c]
         f.y1[c, j] = y

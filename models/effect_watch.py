@@ -10,6 +10,8 @@ _VOLTAGE = SCALAR_READINGS.index("cell_voltage_V")
 _CURRENT = SCALAR_READINGS.index("line_current_A")
 #: One reading above the limit may be a glitch of the voltmeter: single readings must be above for this long [s].
 _SINGLE_s = 20.0
+#: A voltage that repeats itself for so long is a broken meter's [s].
+_STUCK_s = 600.0
 #: Share of the rated current below which the line is off, and a voltage says nothing.
 _OFF_frac = 0.5
 #: Memory of a cell's usual voltage [s]: some feed cycles.
@@ -55,6 +57,7 @@ class EffectWatch:
         self._above_s = np.zeros(n)
         self._quiet_s = np.full(n, np.inf)
         self._last_V = np.full(n, np.nan)
+        self._same_s = np.zeros(n)
 
     def step(self, view: View) -> None:
         """Take in one scan."""
@@ -62,7 +65,9 @@ class EffectWatch:
         mean_V, current_A = view.scalar[_VOLTAGE], view.scalar[_CURRENT]
         high_V = np.fmax(view.voltage_high_V, mean_V)
         off = current_A < _OFF_frac * self._rated_A
-        seen = np.isfinite(mean_V) & ~off & (mean_V != self._last_V)
+        # A meter at the end of its range repeats itself through an effect; a broken one does so for longer.
+        self._same_s = np.where(mean_V == self._last_V, self._same_s + scan_s, 0.0)
+        seen = np.isfinite(mean_V) & ~off & (self._same_s < _STUCK_s)
         self._last_V = np.where(np.isfinite(mean_V), mean_V, self._last_V)
 
         high = seen & (high_V > rule.threshold_V)

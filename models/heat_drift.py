@@ -119,7 +119,8 @@ class HeatDrift:
         known = self._count > 0
         value = np.where(known, self._sum / np.maximum(self._count, 1.0), np.nan)
         self._sum[:], self._count[:] = 0.0, 0.0
-        value[_SHELL] = _row_medians(self._shell)
+        # A cell that is not assessed stands or starts: its shell is not learned from either.
+        value[_SHELL] = np.where(known[_BATH], _row_medians(self._shell), np.nan)
         self._shell[:] = np.nan
         slot_s = np.full(value.shape, _SLOT_H * 3600.0)
         mean_step(self._now, self._now_s, value, slot_s, lim.fast_h * 3600.0)

@@ -33,6 +33,7 @@ class _Filter(NamedTuple):
     n_in_block: FloatArray
     blocks: FloatArray
     finished: FloatArray
+    silent: FloatArray
 
 
 @kernel
@@ -52,7 +53,14 @@ def _advance(
             if np.isnan(now):
                 # Without the past there is no phase: the filter begins again.
                 state.x1[c, k] = np.nan
+                state.silent[c, k] += 1.0
+                if state.silent[c, k] > per_block:
+                    # What was before a gap says nothing of what is after it.
+                    state.power[c, k], state.n_in_block[c, k] = 0.0, 0.0
+                    for j in range(state.blocks.shape[2]):
+                        state.blocks[c, k, j] = np.nan
                 continue
+            state.silent[c, k] = 0.0
             if np.isnan(state.x1[c, k]):
                 state.x1[c, k], state.x2[c, k] = now, now
                 state.y1[c, k], state.y2[c, k] = 0.0, 0.0
@@ -151,6 +159,7 @@ class Swing:
             np.zeros(shape),
             np.zeros(shape),
             np.full((*shape, N_BLOCKS), np.nan),
+            np.zeros(shape),
             np.zeros(shape),
         )
         self._input = np.full(shape, np.nan)

@@ -97,6 +97,8 @@ class TwinRange:
         fresh = np.isfinite(residual_V)
         self._since_s = np.where(fresh, 0.0, self._since_s + view.scan_s)
         weight_s = np.full(self._mean_V.shape, float(view.scan_s))
+        stale = self._since_s > lim.hold_s
+        self._mean_V[stale], self._observed_s[stale] = 0.0, 0.0
         mean_step(self._mean_V, self._observed_s, residual_V[:, None], weight_s, lim.mean_s)
 
         judged = (self._observed_s[:, 0] >= lim.min_observed_s) & (self._since_s <= lim.hold_s)

@@ -10,6 +10,8 @@ FloatArray = NDArray[np.float64]
 
 #: Windows before and after [h], share of the mean anode current that counts as taken up, and punctuality [h].
 NEAR_H, ENERGY_H, PICKED_UP_FRAC, ON_TIME_H = 6.0, 24.0, 0.70, 2.0
+#: A log is wrong by less than this [h], and an anode that was lifted or just set carries less than this share.
+LIFTED_H, LIFTED_FRAC = 1.0, 0.30
 
 
 class AnodeChange(NamedTuple):
@@ -65,7 +67,10 @@ def anode_change(
     noise = [float(np.std(np.diff(ohm[part]))) for part in (before, after)]
     taken = math.nan
     if anode_share is not None:
-        up = np.flatnonzero((hours >= 0.0) & (anode_share >= PICKED_UP_FRAC))
+        # The log may be early: the old anode carries its share until it is lifted.
+        lifted = np.flatnonzero((np.abs(hours) <= LIFTED_H) & (anode_share < LIFTED_FRAC))
+        begin_h = float(hours[lifted[0]]) if len(lifted) else math.inf
+        up = np.flatnonzero((hours >= begin_h) & (anode_share >= PICKED_UP_FRAC))
         taken = float(hours[up[0]]) if len(up) else math.nan
     return AnodeChange(
         voltage_rise_V=float(voltage_V[after].mean()) - before_V,

@@ -92,13 +92,19 @@ def test_told_at_once_and_cleared_when_over() -> None:
     ("volts_V", "current_A"),
     [
         ([31.0, 4.2, 4.1, 30.0, 4.2], CURRENT_A),  # single wrong readings
-        ([40.0] * 20, CURRENT_A),  # an open voltmeter repeats its value
         ([12.0, 11.0, 12.5, 9.0], 0.1 * CURRENT_A),  # a restart
         ([6.9, 7.5, 7.9, 7.7] * 5, CURRENT_A),  # below the limit
     ],
 )
 def test_what_is_no_effect(volts_V: list[float], current_A: float) -> None:
     assert max(run(volts_V, current_A)) < 1.0
+
+
+def test_a_meter_at_the_end_of_its_range_shows_the_effect_and_a_broken_one_does_so_for_minutes_only() -> None:
+    scores = run([10.0] * 18 + [4.2, 4.3, 4.2, 4.25], CURRENT_A)
+    assert min(scores[3:18]) >= 1.0
+    assert scores[-1] < 0.8
+    assert run([40.0] * 70, CURRENT_A)[-1] < 0.8
 
 
 def test_evidence_of_an_effect() -> None:
