@@ -20,6 +20,8 @@ IntArray = NDArray[np.int64]
 _compute: Any = pc
 _VOLTAGE = "cell_voltage_V"
 _TIME = pa.timestamp("us", tz="UTC")
+#: Key of the usual time between two voltages of a cell in the file's metadata.
+_INTERVAL = "interval_s"
 SCHEMA = pa.schema(
     [
         ("time", _TIME),
@@ -75,7 +77,7 @@ def write_effects(history: Path, plant: Plant, path: Path, rule: EffectRule | No
     memory does not grow with the history.
     """
     rule = rule or EffectRule()
-    high, working_V = _high(history, plant, rule)
+    high, working_V, interval_s = _high(history, plant, rule)
     around_us = round(1e6 * max(rule.max_gap_s, rule.merge_s)) + 1
     near = _near(history, plant, high, around_us) if len(high.cell) else high
     columns: list[list[Any]] = [[] for _ in SCHEMA]
@@ -105,17 +107,22 @@ def write_effects(history: Path, plant: Plant, path: Path, rule: EffectRule | No
     table = pa.Table.from_arrays(arrays, schema=SCHEMA).sort_by(
         [("time", "ascending"), ("cell", "ascending")]
     )
+    table = table.replace_schema_metadata({_INTERVAL: f"{interval_s:.6g}"})
     pq.write_table(table, path, compression="zstd")
     return table.num_rows
 
 
-def _high(history: Path, plant: Plant, rule: EffectRule) -> tuple[_Samples, FloatArray]:
-    """Samples above the threshold, and the mean voltage of every cell below it [V]."""
+def _high(history: Path, plant: Plant, rule: EffectRule) -> tuple[_Samples, FloatArray, float]:
+    """Samples above the threshold, mean voltage of every cell below it [V], usual time between two of a cell [s]."""
     n = len(plant.cells)
     total, count = np.zeros(n), np.zeros(n)
+    apart_s: list[float] = []
     found = [_Samples(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
     for path in table_files(history, "readings"):
         for samples in _voltages(path, None, plant):
+            of_one = np.sort(samples.time_us[samples.cell == samples.cell[0]])
+            if len(of_one) > 1:
+                apart_s.append(float(np.median(np.diff(of_one))) * 1e-6)
             above = samples.voltage_V > rule.threshold_V
             usual = ~above & (samples.voltage_V > 0.0)
             total += np.bincount(samples.cell[usual], samples.voltage_V[usual], n)
@@ -123,7 +130,7 @@ def _high(history: Path, plant: Plant, rule: EffectRule) -> tuple[_Samples, Floa
             if above.any():
                 found.append(samples.take(above))
     mean_V = np.divide(total, count, out=np.full(n, np.nan), where=count > 0.0)
-    return _joined(found), mean_V
+    return _joined(found), mean_V, float(np.median(apart_s)) if apart_s else float("nan")
 
 
 def _near(history: Path, plant: Plant, high: _Samples, around_us: int) -> _Samples:
@@ -184,6 +191,8 @@ class EffectLog(NamedTuple):
         Start [UTC us] and position of the cell.
     seconds, mean_V, overvoltage_Vs
         Length [s], mean voltage [V], voltage above that without effects over its time [V s].
+    interval_s
+        Usual time between two voltages of a cell; NaN where the file does not say.
     """
 
     time_us: IntArray
@@ -191,6 +200,7 @@ class EffectLog(NamedTuple):
     seconds: FloatArray
     mean_V: FloatArray
     overvoltage_Vs: FloatArray
+    interval_s: float
 
     def take(self, rows: NDArray[np.bool_]) -> "EffectLog":
         """Some of them, by a mask."""
@@ -200,6 +210,7 @@ class EffectLog(NamedTuple):
             self.seconds[rows],
             self.mean_V[rows],
             self.overvoltage_Vs[rows],
+            self.interval_s,
         )
 
 
@@ -215,6 +226,7 @@ def read_effects(path: Path, plant: Plant) -> EffectLog | None:
         return None
     try:
         table = pq.read_table(path, schema=SCHEMA)
+        said = (pq.read_schema(path).metadata or {}).get(_INTERVAL.encode(), b"nan")
     except (OSError, pa.ArrowException) as error:
         raise HistoryError(f"{path}: cannot be read: {error}") from error
     place = [plant.cell_index.get(cell, -1) for cell in table["cell"].to_pylist()]
@@ -222,4 +234,4 @@ def read_effects(path: Path, plant: Plant) -> EffectLog | None:
     names = ("seconds", "mean_V", "overvoltage_Vs")
     time_us = table["time"].cast(pa.int64()).to_numpy()
     seconds, mean_V, over_Vs = (np.asarray(table[name].to_numpy(), dtype=np.float64) for name in names)
-    return EffectLog(time_us, cell, seconds, mean_V, over_Vs).take(cell >= 0)
+    return EffectLog(time_us, cell, seconds, mean_V, over_Vs, float(said)).take(cell >= 0)

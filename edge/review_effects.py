@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.effect_log import EffectLog
 from edge.ledger_files import LedgerFiles
 from edge.review_rows import Review
 from edge.review_spans import Span
@@ -27,6 +28,8 @@ from twin.period import Validity
 
 FloatArray = NDArray[np.float64]
 _KIND = "anode_effect"
+#: An effect lasts a minute or two: voltages further apart than this tell neither its length nor its height [s].
+_SLOWEST_S = 15.0
 
 
 class LineEffects(NamedTuple):
@@ -104,7 +107,7 @@ def effects(folder: Path, review: Review) -> Effects:
     lines: dict[str, LineEffects] = {}
     for index, row in enumerate(review.lines):
         mine = files.book.line_index == index
-        why = _unknown(review, mine, found is not None)
+        why = _unknown(review, mine, found)
         cell_days = float(covered_s[mine].sum()) / 86400.0
         each = "voltages above 8 V for 3 s and more, measured cell-days"
         if why:
@@ -138,10 +141,12 @@ def effects(folder: Path, review: Review) -> Effects:
     return Effects(lines, count, by_cell_V)
 
 
-def _unknown(review: Review, mine: NDArray[np.bool_], searched: bool) -> str:
+def _unknown(review: Review, mine: NDArray[np.bool_], found: EffectLog | None) -> str:
     """Why the minutes of a line are not known; empty where they are."""
-    if not searched:
+    if found is None:
         return "anode effects were not looked for: replay the history again"
+    if found.interval_s > _SLOWEST_S:
+        return f"voltages stand {found.interval_s:.3g} s apart, too far to time anode effects"
     normal = mine & (review.cells.charge_kAh > 0.0)
     if not normal.any():
         return "no cell was in normal operation"

@@ -82,6 +82,10 @@ _REASONS: tuple[tuple[str, str], ...] = (
     ),
     (r"AC energy of the line is not known", "系列交流电量未知"),
     (r"anode effects were not looked for: replay the history again", "未查找阳极效应：请重新回放历史"),
+    (
+        r"voltages stand ([\d.e+]+) s apart, too far to time anode effects",
+        r"电压采样间隔 \1 s，过长，无法计算阳极效应时间",
+    ),
     (r"no anode effect in this period", "本期无阳极效应"),
     (r"the twin recorded no state of these cells in this period", "本期无孪生体状态记录"),
     (r"the twin recorded no state at the end of the period", "期末无孪生体状态记录"),

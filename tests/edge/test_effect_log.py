@@ -47,6 +47,7 @@ def test_an_effect_is_whole_over_the_border_of_two_files(tmp_path: Path) -> None
     found = read_effects(out, plant)
     assert found is not None
     assert found.cell.tolist() == [0]
+    assert found.interval_s == pytest.approx(2.0)
     assert found.time_us.tolist() == [START_US + 1_740_000_000]
     # 120 s with a dip of 10 s that is shorter than the 15 s that part two effects; 30 V above the mean for 110 s.
     assert found.seconds.tolist() == [120.0]
