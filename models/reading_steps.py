@@ -196,11 +196,11 @@ def lone_shells(
 
     Examples
     --------
-    >>> side = np.zeros((1, 3), dtype=np.int64)
-    >>> lone_shells(np.array([[30.0, 1.0, -2.0]]), side).tolist()
-    [[True, False, False]]
-    >>> lone_shells(np.array([[30.0, 9.0, 4.0]]), side).tolist()
-    [[False, False, False]]
+    >>> side = np.array([[0, 0, 1, 1]])
+    >>> lone_shells(np.array([[30.0, 1.0, 0.0, -1.0]]), side).tolist()
+    [[True, False, False, False]]
+    >>> lone_shells(np.array([[30.0, 9.0, 0.0, -1.0]]), side).tolist()
+    [[False, False, False, False]]
     """
     lone = np.zeros(rise_C.shape, dtype=np.bool_)
     _lone(rise_C, side, float(least_C), float(share), lone)

@@ -202,7 +202,7 @@ class SensorFault:
         self._time_us = 0
 
     def update(self, view: View) -> tuple[Scores, ...]:
-        """Take in one scan and score every cell."""
+        """Take in one scan and score every cell; electrical readings at rest without line current are no fault."""
         n_anodes, n_shell = self._width
         self._time_us = view.time_us
         value = np.concatenate(
@@ -214,7 +214,6 @@ class SensorFault:
             ),
             axis=1,
         )
-        # Without line current the cell's electrical readings rest at nothing, and that is no fault.
         fast = np.r_[0, _N_JUDGED : _N_JUDGED + n_anodes]
         value[np.ix_(view.scalar[_CURRENT] < self.limits.min_line_current_A, fast)] = np.nan
         _track_step(value, view.time_us, *self._track)
