@@ -46,10 +46,10 @@ shell_sides = ["up", "down", "duct", "tap"]
 n_bars = 0
 """
 SETS = {
-    "enriched": Setting("enriched", "P300", 24, 20.0),
-    "natural": Setting("natural", "P300", 24, 12.0),
-    "shift": Setting("shift", "P500", 12, 8.0),
-    "enriched elsewhere": Setting("enriched", "P500few.toml", 12, 15.0),
+    "enriched": Setting("enriched", "P300", 32, 20.0),
+    "natural": Setting("natural", "P300", 32, 20.0),
+    "shift": Setting("shift", "P500", 16, 12.0),
+    "enriched elsewhere": Setting("enriched", "P500few.toml", 18, 14.0),
 }
 
 #: What is kept of the row of a null model; ``potline evaluate`` gives more.
