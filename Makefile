@@ -18,7 +18,7 @@ demo: $(STAMP)
 test: $(DEV_STAMP)
 	sh tests/install_servers.sh
 	$(MAKE) check
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(DEV_STAMP)
 	$(BIN)/ruff check .

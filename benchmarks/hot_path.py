@@ -4,12 +4,13 @@ Runs in a process of its own (``python -m benchmarks.hot_path``), so that nothin
 memory; prints one JSON object.
 """
 
+import gc
 import json
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from time import perf_counter
+from time import thread_time
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from benchmarks.results import Figures
 from edge.alarm_rules import load_texts
 from edge.config import Config
 from edge.pipeline import Pipeline
+from edge.rehearsal import rehearse
 from streams.messages import Item, Reading, Sample
 from streams.plant_file import Plant, load_plant
 
@@ -27,8 +29,8 @@ _START_US = 1_767_225_600_000_000
 _WARM_S, _TIMED_S = 200, 600
 
 
-def line() -> Plant:
-    """A full line with every instrument."""
+def line(n_cells: int = N_CELLS) -> Plant:
+    """A line of ``n_cells`` cells with every instrument."""
     sides = ["up", "up", "up", "down", "down", "down", "duct", "tap"]
     text = [
         'site = "s"',
@@ -47,7 +49,7 @@ def line() -> Plant:
         f"rated_current_A = {_RATED_A:.0f}",
         'technology = "T"',
     ]
-    for number in range(N_CELLS):
+    for number in range(n_cells):
         text += ["[[line.cell]]", f'id = "L1-{number + 1:03d}"']
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "plant.toml"
@@ -66,18 +68,19 @@ def seconds(plant: Plant, seed: int) -> Iterator[list[Item]]:
         Of the noise.
     """
     rng = np.random.default_rng(seed)
+    n_cells = len(plant.cells)
     mean_A = _RATED_A / N_ANODES
-    age = rng.uniform(0.6, 1.1, (N_CELLS, N_ANODES))
+    age = rng.uniform(0.6, 1.1, (n_cells, N_ANODES))
     share = age / age.mean(axis=1, keepdims=True)
-    shell_C = rng.normal(280.0, 15.0, (N_CELLS, N_SHELL))
-    bars_C = rng.normal(220.0, 8.0, (N_CELLS, N_BARS))
+    shell_C = rng.normal(280.0, 15.0, (n_cells, N_SHELL))
+    bars_C = rng.normal(220.0, 8.0, (n_cells, N_BARS))
     second = 0
     while True:
         time_us = _START_US + second * 1_000_000
         items: list[Item] = [
             Reading(time_us, "L1", "", "line_current_A", _RATED_A + 100.0 * rng.standard_normal())
         ]
-        volt = 4.1 + 0.01 * rng.standard_normal(N_CELLS)
+        volt = 4.1 + 0.01 * rng.standard_normal(n_cells)
         anodes = mean_A * share * (1.0 + 0.01 * rng.standard_normal(share.shape))
         for i, cell in enumerate(plant.cells):
             items.append(Reading(time_us, "L1", cell.id, "cell_voltage_V", float(volt[i])))
@@ -109,14 +112,19 @@ def main() -> None:
     """Measure and print."""
     plant = line()
     pipeline = Pipeline(plant, Config(), load_texts())
+    rehearse(plant, Config())
+    # Collections as `edge.app` has them.
+    gc.collect()
+    gc.freeze()
     took_ms: list[float] = []
     source = seconds(plant, 7)
     for second in range(_WARM_S + _TIMED_S):
         items = next(source)
-        begin = perf_counter()
+        begin = thread_time()
         pipeline.push(items)
+        gc.collect(0)
         if second >= _WARM_S:
-            took_ms.append(1e3 * (perf_counter() - begin))
+            took_ms.append(1e3 * (thread_time() - begin))
     found = np.array(took_ms)
     figures: Figures = {
         "cells": N_CELLS,

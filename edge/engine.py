@@ -22,7 +22,7 @@ from edge.recovery import live_after, part_versions, pipeline_version
 from edge.store import Store
 from streams.decode import Decoder
 from streams.inbox import Inbox
-from streams.messages import Fault, Item, Reading, Sample, Tick
+from streams.messages import Fault, Item, Tick
 from streams.plant_file import Plant
 from streams.topics import OWN_LEVEL
 
@@ -143,23 +143,6 @@ class Engine:
     def filters(self) -> tuple[str, ...]:
         """MQTT filters to subscribe to."""
         return self._decoder.filters
-
-    def warm_up(self) -> None:
-        """Compile every kernel, on a pipeline that is thrown away."""
-        cell = self.plant.cells[0]
-        trial = self._make()
-        for second in range(0, 120, 5):
-            time_us = 1_000_000_000_000_000 + second * 1_000_000
-            current_A = cell.rated_current_A or 1e5
-            trial.push(
-                [
-                    Reading(time_us, cell.line, cell.id, "line_current_A", current_A),
-                    Reading(time_us, cell.line, cell.id, "cell_voltage_V", 4.1),
-                    Sample(time_us, time_us, cell.id, "bath_temp_C", 960.0),
-                    Sample(time_us, time_us, cell.id, "excess_alf3_pct", 11.0),
-                ]
-            )
-        trial.flush()
 
     def work(self) -> list[AlarmEvent] | None:
         """Take the next rows of the inbox through the pipeline and onto the disk.
