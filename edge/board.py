@@ -47,6 +47,8 @@ STATUSES = ("good", "maintenance", "out_of_specification", "function_check", "fa
 CONNECTED = State.CONNECTED.value
 #: Alarms that one snapshot carries; the rest are only counted.
 MAX_ALARMS = 500
+#: Anode changes of one cell that are shown.
+MAX_CHANGES = 8
 
 _MINUTE_US = 60_000_000
 _TREND_ROWS = 24 * 60
@@ -105,6 +107,33 @@ class AlarmRow(NamedTuple):
     action_zh: str
     evidence: Mapping[str, float]
     causes: Sequence[CauseRow]
+
+
+class ChangeRow(NamedTuple):
+    """One anode change as people see it.
+
+    Attributes
+    ----------
+    anode
+        Its number, from 1.
+    time_us
+        When the anode was set, UTC microseconds of event time.
+    logged
+        Whether the log has it at this anode.
+    verdict
+        What became of it, by the names of ``models.anode_change``; ``open`` until something is known.
+    known_us
+        When that was known, UTC microseconds; 0 while it is open.
+    level_frac
+        Its current against that of a healthy anode of its age; None where unknown.
+    """
+
+    anode: int
+    time_us: int
+    logged: bool
+    verdict: str
+    known_us: int
+    level_frac: float | None
 
 
 class _Ring:
@@ -225,6 +254,7 @@ class Board:
         self._lines: list[Snapshot] = []
         self._alarms: list[AlarmRow] = []
         self._figures: dict[str, float | str | None] = {}
+        self._changes: dict[str, list[ChangeRow]] = {}
         self._ring = _Ring(len(cells))
         self._revision = 0
 
@@ -313,6 +343,12 @@ class Board:
         with self._lock:
             self._figures = dict(figures)
 
+    def update_changes(self, changes: Mapping[str, Sequence[ChangeRow]]) -> None:
+        """Write the anode changes by cell, oldest first; of each cell the newest ``MAX_CHANGES`` are shown."""
+        rows = {cell: list(rows[-MAX_CHANGES:]) for cell, rows in changes.items()}
+        with self._lock:
+            self._changes = rows
+
     def add_trends(self, time_us: int, trends: Mapping[str, ArrayLike | None]) -> None:
         """Write trends of all cells; of the calls within a minute of event time the newest measured value wins.
 
@@ -372,7 +408,7 @@ class Board:
             return {**self._figures, "data_age_s": age_s, "stream_time_us": self._time_us}
 
     def trends(self, cell: str, since_us: int = 0) -> Snapshot:
-        """Take out the trends of one cell from ``since_us`` on.
+        """Take out the trends of one cell from ``since_us`` on, and its newest anode changes.
 
         Raises
         ------
@@ -382,7 +418,9 @@ class Board:
         index = self._index[cell]
         sides = self._shell_sides[index] if index < len(self._shell_sides) else []
         with self._lock:
-            return {"cell": cell, "shell_sides": sides, **self._ring.cell(index, since_us)}
+            changes = [row._asdict() for row in reversed(self._changes.get(cell, []))]
+            shown = self._ring.cell(index, since_us)
+        return {"cell": cell, "shell_sides": sides, "changes": changes, **shown}
 
 
 def _numbers(name: str, values: ArrayLike | None, shape: tuple[int, ...]) -> FloatArray:

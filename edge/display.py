@@ -1,12 +1,13 @@
 """Carries what the pipeline knows onto the board that the page shows."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
 
 from edge.alarm_rules import Texts
 from edge.alarms import Alarm
-from edge.board import STATUSES, AlarmRow, Board, CauseRow
+from edge.board import STATUSES, AlarmRow, Board, CauseRow, ChangeRow
 from edge.pipeline import Pipeline
 from models.base import View
 from streams.plant_file import Plant
@@ -66,6 +67,7 @@ class Display:
         if view is None or view.time_us // _MINUTE_US == self._minute:
             return
         self._minute = view.time_us // _MINUTE_US
+        self._board.update_changes(_changes(pipeline))
         estimate, recent = view.estimate, pipeline.recent
         _, ac_kwh_per_t = pipeline.accounting.rolling_kwh_per_t()
         self._board.add_trends(
@@ -137,3 +139,15 @@ class Display:
             evidence=alarm.evidence,
             causes=causes,
         )
+
+
+def _changes(pipeline: Pipeline) -> dict[str, list[ChangeRow]]:
+    """Anode changes that the detectors know of, by cell."""
+    found: dict[str, list[ChangeRow]] = {}
+    for change in pipeline.panel.anode_changes():
+        level = None if math.isnan(change.level_frac) else round(change.level_frac, 3)
+        row = ChangeRow(
+            change.anode + 1, change.time_us, change.logged, change.verdict, change.known_us, level
+        )
+        found.setdefault(pipeline.plant.cells[change.cell].id, []).append(row)
+    return found

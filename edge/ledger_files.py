@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edge.change_log import ChangeFigures, read_changes
 from edge.effect_log import EffectLog, read_effects
 from edge.entries import ANODE_CHANGE, LEVEL, STATE, TAP, TEMPERATURE
+from edge.verdict_log import Verdicts, read_verdicts
 from streams.plant_file import Plant, load_plant
 from twin.book import HOUR_US, NORMAL, STATES, Book, Correction
 from twin.energy import METAL_KG_PER_KAH, Calendar
@@ -52,6 +53,8 @@ class LedgerFiles(NamedTuple):
         Anode effects in the recorded voltages; None where nobody looked for them.
     change_figures
         Noise and pick-up of anode changes; None where nobody looked.
+    verdicts
+        What became of each anode change by the detectors; None where nobody looked.
     registers
         Times and values by line and register.
     heat_loss_kW : (n_cells,)
@@ -68,6 +71,7 @@ class LedgerFiles(NamedTuple):
     temperatures: Entries
     effects: EffectLog | None
     change_figures: ChangeFigures | None
+    verdicts: Verdicts | None
     registers: dict[tuple[str, str], tuple[IntArray, FloatArray]]
     heat_loss_kW: FloatArray
     configured_efficiency: float
@@ -76,7 +80,7 @@ class LedgerFiles(NamedTuple):
 def read_ledger(folder: Path, calendar: Calendar) -> LedgerFiles:
     """Read ``plant.toml``, ``energy.parquet`` and ``entries.parquet``.
 
-    Also ``effects.parquet`` and ``corrections.csv`` where they are there.
+    Also ``effects.parquet``, ``changes.parquet``, ``verdicts.parquet`` and ``corrections.csv`` where they are there.
 
     Parameters
     ----------
@@ -113,6 +117,7 @@ def read_ledger(folder: Path, calendar: Calendar) -> LedgerFiles:
         temperatures=_entries(entries, plant, TEMPERATURE),
         effects=read_effects(folder / "effects.parquet", plant),
         change_figures=read_changes(folder / "changes.parquet", plant),
+        verdicts=read_verdicts(folder / "verdicts.parquet", plant),
         registers=_registers(entries, plant),
         heat_loss_kW=heat_kW,
         configured_efficiency=efficiency,

@@ -26,12 +26,15 @@ from edge.report import render
 from edge.store import Accounts
 from edge.summary import summary, summary_line
 from edge.tables import Tables
+from edge.verdict_log import VerdictLog
 from models.base import View
 from streams.history import read_history
 from streams.plant_file import load_plant
 from twin.signals import SCALAR_READINGS
 
 _BATCH = 5000
+#: Detectors remember the changes of some days.
+_VERDICTS_EVERY_US = 86_400_000_000
 
 
 def replay(
@@ -45,8 +48,8 @@ def replay(
         Folder by contract; its ``plant.toml`` is used, not the configuration's.
     out
         Gets ``alarms.jsonl``, ``energy.parquet``, ``states.parquet``, ``report.html``, and for ``potline report``
-        ``entries.parquet``, ``effects.parquet``, ``changes.parquet`` and ``plant.toml``, when all of them are
-        complete; what an earlier replay left there is replaced then, and stays when this one fails.
+        ``entries.parquet``, ``effects.parquet``, ``changes.parquet``, ``verdicts.parquet`` and ``plant.toml``,
+        when all are complete; what an earlier replay left there is replaced then, and stays when this one fails.
     config
         Only what the pipeline needs is used.
     speed
@@ -95,7 +98,8 @@ def _write(
     raised: list[AlarmEvent] = []
     energy: list[Point] = []
     entries = Entries(pipeline.plant)
-    points = 0
+    verdicts = VerdictLog(pipeline.plant)
+    points = noted_us = 0
     with (out / "alarms.jsonl").open("wb") as alarms, Tables(out) as tables:
 
         def write(output: Output) -> None:
@@ -114,7 +118,12 @@ def _write(
             entries.add(batch)
             changes.log(batch)
             write(pipeline.push(batch))
+            if batch[-1].time_us >= noted_us + _VERDICTS_EVERY_US:
+                noted_us = batch[-1].time_us
+                verdicts.note(pipeline.panel.anode_changes())
         write(pipeline.flush())
+    verdicts.note(pipeline.panel.anode_changes())
+    verdicts.write(out / "verdicts.parquet")
     entries.write(out / "entries.parquet")
     changes.write(out / "changes.parquet")
     write_effects(history, pipeline.plant, out / "effects.parquet")

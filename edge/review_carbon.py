@@ -11,7 +11,7 @@ from edge.review_events import Changes
 from edge.review_html import both, figure_text, heading, table
 from edge.review_rows import Review
 from edge.review_targets import carbon
-from edge.review_texts import in_chinese
+from edge.review_texts import VERDICTS, in_chinese
 from edge.review_twin import TwinReview
 from twin.cell_voltage import average_voltage
 from twin.waste_heat import WAYS
@@ -39,6 +39,7 @@ def carbon_section(
         heading(6, "阳极效应、换极、碳与余热", "Anode effects, anode changes, carbon and heat"),
         *_effects(review, effects),
         *_changes(review, changes),
+        *_verdicts(review, changes),
         *_carbon(review, effects),
         *_heat(review, twin),
     ]
@@ -154,6 +155,24 @@ def _changes(review: Review, changes: dict[str, Changes]) -> list[str]:
                 f"{c.on_schedule_pct:.0f}" if math.isfinite(c.on_schedule_pct) else "&ndash;",
             ]
         )
+    return [table(head, rows)]
+
+
+def _verdicts(review: Review, changes: dict[str, Changes]) -> list[str]:
+    """What became of the changes by the detectors; nothing where no current of an anode is known."""
+    said = [name for name in VERDICTS if any(name in found.verdicts for found in changes.values())]
+    if not said:
+        return []
+    head = [
+        both("换极结果（按阳极电流）", "what became of the changes, by anode currents"),
+        *(both(*VERDICTS[name]) for name in said),
+        both("未登记", "not logged"),
+    ]
+    rows = [
+        [escape(row.line), *(str(found.verdicts.get(name, 0)) for name in said), str(found.unlogged)]
+        for row in review.lines
+        for found in [changes[row.line]]
+    ]
     return [table(head, rows)]
 
 

@@ -36,6 +36,10 @@ class Changes(NamedTuple):
         can be told.
     by_cell
         Of the judged changes of a cell: their number, and median and standard deviation of the extra energy [kWh].
+    verdicts
+        Number of changes by what the detectors say became of them; empty where the currents of anodes are not known.
+    unlogged
+        Changes that the currents showed and the log does not have.
     """
 
     logged: int
@@ -46,6 +50,8 @@ class Changes(NamedTuple):
     hours_to_70_pct: tuple[float, float, int]
     on_schedule_pct: float
     by_cell: dict[int, tuple[int, float, float]]
+    verdicts: dict[str, int]
+    unlogged: int
 
 
 def changes(files: LedgerFiles, span: Span) -> dict[str, Changes]:
@@ -79,6 +85,7 @@ def changes(files: LedgerFiles, span: Span) -> dict[str, Changes]:
             *_by_samples(files, span, index),
             on_schedule_pct(delay_h[mine]),
             _by_cell(logged.cell[mine & ~close], extra_kWh[mine & ~close]),
+            *_by_verdict(files, span, index),
         )
     return found
 
@@ -94,6 +101,17 @@ def _by_samples(
     mine = (found.time_us >= span.start_us) & (found.time_us < span.end_us) & (found.cell >= 0)
     mine &= files.book.line_index[found.cell] == index
     return spread(found.noise_ratio[mine]), spread(found.hours_to_70_pct[mine])
+
+
+def _by_verdict(files: LedgerFiles, span: Span, index: int) -> tuple[dict[str, int], int]:
+    """Changes of a line by verdict, and those that were not logged."""
+    found = files.verdicts
+    if found is None:
+        return {}, 0
+    mine = (found.time_us >= span.start_us) & (found.time_us < span.end_us) & (found.cell >= 0)
+    mine &= files.book.line_index[found.cell] == index
+    names, numbers = np.unique(found.verdict[mine], return_counts=True)
+    return dict(zip(names.tolist(), numbers.tolist(), strict=True)), int((mine & ~found.logged).sum())
 
 
 def _by_cell(cell: IntArray, extra_kWh: FloatArray) -> dict[int, tuple[int, float, float]]:

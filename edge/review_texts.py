@@ -66,6 +66,21 @@ PARTS_TEXTS: dict[str, tuple[str, str]] = {
     "unexplained": ("未解释", "unexplained"),
 }
 
+#: What became of an anode change, as in ``models.anode_change``, and as the console says it.
+VERDICTS: dict[str, tuple[str, str]] = {
+    "on_time": ("正常导电", "on time"),
+    "late": ("导电缓慢", "picks up slowly"),
+    "set_high": ("安装偏高", "set too high"),
+    "set_low": ("安装偏低", "set too low"),
+    "slipped": ("滑极", "slipped"),
+    "overloaded": ("电流过大", "overloaded"),
+    "cracked": ("开裂", "cracked"),
+    "poor_contact": ("接触不良", "poor contact"),
+    "burnt_off": ("脱极", "burnt off"),
+    "spike": ("长包", "spike"),
+    "open": ("尚未判定", "not judged"),
+}
+
 _REASONS: tuple[tuple[str, str], ...] = (
     (r"not in normal operation in this period", "本期未正常生产"),
     (r"no cell was in normal operation", "没有槽处于正常生产"),

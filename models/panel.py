@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from models.anode_change import Change
 from models.anode_kind import KindRanker
 from models.anode_sequence import AnodeSequence, SequenceWeights
+from models.anodes import Anodes
 from models.base import CellLayout, Detector, Scores, View
 from models.drift import DriftRow, DriftWatch
 from models.registry import build
@@ -87,6 +89,10 @@ class Panel:
     def drift(self) -> list[DriftRow]:
         """Closed weeks, oldest first."""
         return self._drift.rows
+
+    def anode_changes(self) -> tuple[Change, ...]:
+        """The newest anode changes with what became of each, in the order in which they became known."""
+        return next((d.verdicts() for d in self._detectors if isinstance(d, Anodes)), ())
 
     def update(self, view: View) -> list[tuple[Detector, Scores]]:
         """Take in one scan; each detector with each of its scores against the limit that counts."""

@@ -41,6 +41,7 @@ const charts = new Charts(id("charts"));
 const source = new TrendSource((data) => {
   if (charts.data?.cell === data.cell) charts.update(data);
   else charts.show(data, state.plant, state.alarm);
+  detail.changes(data.changes);
 });
 
 function alarmsOf(cell) {
@@ -196,6 +197,7 @@ function showAll() {
   showClock();
   showDetail();
   if (charts.data) charts.show(charts.data, state.plant, state.alarm);
+  if (source.data) detail.changes(source.data.changes);
   if (state.figures) showGateway();
   showBanner();
 }

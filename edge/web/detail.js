@@ -2,7 +2,7 @@
 
 import { said } from "./alarms.js";
 import { badge } from "./badge.js";
-import { evidence, number, signed } from "./format.js";
+import { clock, day, duration, evidence, number, signed } from "./format.js";
 import { named, text } from "./texts.js";
 
 function part(tag, className, words = "") {
@@ -84,6 +84,7 @@ export class Detail {
     this.status = document.getElementById("cell-status");
     this.list = document.getElementById("cell-figures");
     this.alarms = document.getElementById("cell-alarms");
+    this.changeList = document.getElementById("cell-changes");
     this.shown = "";
   }
 
@@ -107,5 +108,21 @@ export class Detail {
     if (face === this.shown) return;
     this.shown = face;
     this.alarms.replaceChildren(...alarms.map((alarm) => explanation(alarm, plant.signals)));
+  }
+
+  /** What became of the cell's newest anode changes. */
+  changes(rows) {
+    const items = rows.map((row) => {
+      const item = part("li", row.verdict === "open" || row.verdict === "on_time" ? "" : "odd");
+      const words = [named("verdict", row.verdict)];
+      if (row.level_frac !== null) words.push(`${number(100 * row.level_frac)} %`);
+      if (row.known_us) words.push(text("knownAfter", { age: duration((row.known_us - row.time_us) / 1e6) }));
+      if (!row.logged) words.push(text("notLogged"));
+      const when = `${day(row.time_us).slice(5)} ${clock(row.time_us)}`;
+      item.append(part("b", "", text("anode", { n: row.anode })), part("time", "", when), part("span", "", words.join(" · ")));
+      return item;
+    });
+    this.changeList.hidden = !items.length;
+    this.changeList.querySelector("ul").replaceChildren(...items);
   }
 }

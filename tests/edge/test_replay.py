@@ -24,6 +24,7 @@ OUTPUTS = [
     "plant.toml",
     "report.html",
     "states.parquet",
+    "verdicts.parquet",
 ]
 
 

@@ -235,6 +235,13 @@ def test_a_replayed_history_can_be_reviewed(recorded_hours: Path, tmp_path: Path
         for name in ("rectifier_ac_energy_kWh", "line_dc_energy_kWh")
     )
     assert dc / ac == pytest.approx(0.978, abs=5e-4)
+    # What the currents showed stands beside what was logged.
+    logged = [row for row in entries.to_pylist() if row["entry"] == "anode_change"]
+    seen = pq.read_table(tmp_path / "verdicts.parquet").to_pylist()
+    assert {(row["cell"], row["anode"]) for row in seen} <= {(row["cell"], row["value"]) for row in logged}
+    assert len(seen) >= 2
+    assert all(row["logged"] for row in seen)
+    assert "what became of the changes" in (tmp_path / "review.html").read_text(encoding="utf-8")
 
 
 def test_a_level_that_no_cell_can_have_is_left_out_and_told_of(

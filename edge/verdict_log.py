@@ -1,0 +1,114 @@
+"""``verdicts.parquet`` of a replay: what became of every anode change that the currents showed."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from models.anode_change import Change
+from streams.plant_file import Plant
+from streams.tables import HistoryError
+
+_TIME = pa.timestamp("us", tz="UTC")
+SCHEMA = pa.schema(
+    [
+        ("time", _TIME),
+        ("cell", pa.string()),
+        ("anode", pa.int64()),
+        ("logged", pa.bool_()),
+        ("verdict", pa.string()),
+        ("known", _TIME),
+        ("level_frac", pa.float64()),
+        ("half_load_h", pa.float64()),
+    ]
+)
+
+
+class Verdicts(NamedTuple):
+    """Anode changes of a replay, (n_changes,) each.
+
+    Attributes
+    ----------
+    time_us, cell
+        When the anode was set [UTC us], and position of the cell, -1 where the plant does not know it.
+    logged
+        Whether the log has the change at this anode.
+    verdict
+        By the names of ``models.anode_change``.
+    """
+
+    time_us: NDArray[np.int64]
+    cell: NDArray[np.int64]
+    logged: NDArray[np.bool_]
+    verdict: NDArray[np.str_]
+
+
+class VerdictLog:
+    """Keeps the newest word on every anode change: detectors themselves remember some thousands.
+
+    Parameters
+    ----------
+    plant
+        Its cells.
+    """
+
+    def __init__(self, plant: Plant) -> None:
+        self._plant = plant
+        self._changes: dict[tuple[int, int, int], Change] = {}
+
+    def note(self, changes: Iterable[Change]) -> None:
+        """Take what the detectors say now; a change that is known already gets its newest verdict."""
+        self._changes.update({(change.cell, change.anode, change.time_us): change for change in changes})
+
+    def write(self, path: Path) -> None:
+        """Write every change, oldest first."""
+        rows = [
+            (
+                change.time_us,
+                self._plant.cells[change.cell].id,
+                change.anode + 1,
+                change.logged,
+                change.verdict,
+                change.known_us or None,
+                change.level_frac,
+                change.half_load_h,
+            )
+            for change in self._changes.values()
+        ]
+        columns = list(zip(*sorted(rows, key=lambda row: row[:3]), strict=True)) or [[] for _ in SCHEMA]
+        arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
+        pq.write_table(pa.Table.from_arrays(arrays, schema=SCHEMA), path, compression="zstd")
+
+
+def read_verdicts(path: Path, plant: Plant) -> Verdicts | None:
+    """Read what a replay wrote; None where it did not.
+
+    Parameters
+    ----------
+    path
+        The file.
+    plant
+        Its cells give the positions.
+
+    Raises
+    ------
+    HistoryError
+        A file that cannot be read.
+    """
+    if not path.is_file():
+        return None
+    try:
+        table = pq.read_table(path, schema=SCHEMA)
+    except (OSError, pa.ArrowException) as error:
+        raise HistoryError(f"{path}: cannot be read: {error}") from error
+    cell = [plant.cell_index.get(name, -1) for name in table["cell"].to_pylist()]
+    return Verdicts(
+        table["time"].cast(pa.int64()).to_numpy(),
+        np.array(cell, dtype=np.int64),
+        np.array(table["logged"].to_pylist(), dtype=np.bool_),
+        np.array(table["verdict"].to_pylist(), dtype=np.str_),
+    )
