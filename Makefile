@@ -41,7 +41,7 @@ bench-speed: $(BENCH_STAMP)
 bench-replay: $(STAMP)
 	$(BIN)/python -m benchmarks.bench_replay
 
-# Fresh simulated lines, replayed and scored beside the null models; about an hour. ARGS="--sets natural --scale 3".
+# Fresh simulated lines, replayed and scored beside the null models; two hours of two cores. ARGS="--sets shift".
 bench-detection: $(STAMP)
 	$(BIN)/python -m benchmarks.bench_detection $(ARGS)
 

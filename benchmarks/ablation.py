@@ -7,6 +7,8 @@ import numpy as np
 
 from benchmarks import tape
 from benchmarks.results import Figures
+from edge.config import Config
+from edge.model_file import learned
 from models.base import View
 from models.scoring.rules import FAMILIES
 
@@ -52,35 +54,34 @@ def without_twin(view: View) -> View:
     )
 
 
-#: What is taken away, in words, and how.
-LAYERS: tuple[tuple[str, Callable[[View], View]], ...] = (
-    ("everything", whole),
-    ("without anode currents", without_anodes),
-    ("without the twin", without_twin),
+#: What is taken away, in words, how, and whether the shipped models stay.
+LAYERS: tuple[tuple[str, Callable[[View], View], bool], ...] = (
+    ("everything", whole, True),
+    ("without learned models", whole, False),
+    ("without anode currents", without_anodes, True),
+    ("without the twin", without_twin, True),
 )
 
 
-def without_layers(history: Path, folder: Path) -> list[Figures]:
-    """Score a line as it is and with each layer taken away.
+def without_layer(folder: Path, number: int) -> Figures:
+    """Score a line with one layer taken away.
 
     Parameters
     ----------
-    history
-        Recorded, with labels.
     folder
-        Gets the tape of its views; must not be there.
+        Tape of its views.
+    number
+        Of ``LAYERS``.
 
     Returns
     -------
-    list of dict
+    dict
         ``what`` and, by group of kinds, the figures of ``models.scoring.figures.row`` that tell what was found.
     """
-    tape.record(history, folder)
-    found: list[Figures] = []
-    for what, change in LAYERS:
-        rows = tape.score([folder], change=change)
-        found.append(
-            {"what": what}
-            | {group: {key: rows[group][key] for key in _KEPT} for group in GROUPS if group in rows}
-        )
-    return found
+    what, change, trained = LAYERS[number]
+    rows = tape.score([folder], change=change, learned=learned(Config()) if trained else None)
+    return {"what": what} | {
+        group: {key: rows[group][key] for key in _KEPT if key in rows[group]}
+        for group in GROUPS
+        if group in rows
+    }

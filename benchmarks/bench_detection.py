@@ -7,16 +7,18 @@ scored on the views of the enriched line, with the layer taken away.
 
 import argparse
 import json
+import multiprocessing
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
-from benchmarks import results
-from benchmarks.ablation import without_layers
+from benchmarks import results, tape
+from benchmarks.ablation import LAYERS, without_layer
 from benchmarks.detection_table import target_line
 from benchmarks.detection_targets import judged
 from benchmarks.results import Figures
@@ -134,20 +136,34 @@ def main() -> None:
     parser.add_argument(
         "--keep", type=Path, help="keep histories in this folder, and use those that are there"
     )
+    parser.add_argument("--jobs", type=int, default=2, help="sets that are run side by side")
     arguments = parser.parse_args()
-    sets: Figures = {}
+    # Each set has its seed, whichever others are run.
+    seeds = {name: arguments.seed + list(SETS).index(name) for name in arguments.sets}
     layers: list[Figures] = []
-    with tempfile.TemporaryDirectory() as temporary:
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        ProcessPoolExecutor(arguments.jobs, multiprocessing.get_context("spawn")) as pool,
+    ):
         folder = arguments.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        for name in arguments.sets:
-            # Each set has its seed, whichever others are run.
-            seed = arguments.seed + list(SETS).index(name)
-            setting = SETS[name]
-            setting = setting._replace(days=setting.days * arguments.scale)
-            sets[name] = kept(scored(folder, setting, arguments.interval, seed))
-            if name == "enriched":
-                layers = without_layers(folder / str(seed), Path(temporary) / "tape")
+        running = {
+            name: pool.submit(
+                scored,
+                folder,
+                SETS[name]._replace(days=SETS[name].days * arguments.scale),
+                arguments.interval,
+                seed,
+            )
+            for name, seed in seeds.items()
+        }
+        sets: Figures = {name: kept(scores.result()) for name, scores in running.items()}
+        if "enriched" in seeds:
+            history = folder / str(seeds["enriched"])
+            views = history.with_suffix(".tape")
+            if not (views / "truth.pickle").is_file():
+                pool.submit(tape.record, history, views).result()
+            layers = list(pool.map(without_layer, [views] * len(LAYERS), range(len(LAYERS))))
     figures: Figures = {
         "interval_s": arguments.interval,
         "targets": judged(sets),

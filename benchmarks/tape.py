@@ -12,6 +12,7 @@ import argparse
 import json
 import pickle
 import sys
+import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -192,13 +193,14 @@ def alarms(
     return said
 
 
-def episodes(tape: Path, said: Sequence[AlarmEvent], known: Truth) -> list[Episode]:
+def episodes(said: Sequence[AlarmEvent], known: Truth) -> list[Episode]:
     """Alarms as they are scored."""
-    path = tape / "alarms.jsonl"
-    path.write_bytes(b"".join(mjson.encode(event) + b"\n" for event in said))
     first = known.cells[0]
     span = Span(first.start_us, first.start_us + len(first.observed) * 60_000_000)
-    return merged(read_alarms(path, known.plant, span, 0, "").episodes)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "alarms.jsonl"
+        path.write_bytes(b"".join(mjson.encode(event) + b"\n" for event in said))
+        return merged(read_alarms(path, known.plant, span, 0, "").episodes)
 
 
 def score(
@@ -229,7 +231,7 @@ def score(
     for number, tape in enumerate(tapes):
         known = truth(tape)
         first = len(cells)
-        own = episodes(tape, alarms(tape, detectors, change, learned), known)
+        own = episodes(alarms(tape, detectors, change, learned), known)
         mark = f"{number}/"
         cells += [c._replace(name=mark + c.name, line=mark + c.line) for c in known.cells]
         events += [e._replace(cell=e.cell + first) for e in known.events]
