@@ -307,5 +307,5 @@ class EffectSigns:
     def _follow_over(self, fed: FloatArray, scan_s: float) -> None:
         """Note for how long the cell is over-fed: a voltage that goes on rising then gets no alumina."""
         over = self._fed_s > 0.0
-        keeps = (fed > np.where(over, _NOT_OVER, _OVER)) & (self._fed_s < _LONG_s)
-        self._fed_s = np.where(keeps, self._fed_s + scan_s, 0.0)
+        keeps = fed > np.where(over, _NOT_OVER, _OVER)
+        self._fed_s = np.where(keeps, np.minimum(self._fed_s + scan_s, _LONG_s), 0.0)

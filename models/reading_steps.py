@@ -34,6 +34,8 @@ class StepLimits(NamedTuple):
         A voltage above this is an anode effect, and nothing is judged for an hour [V].
     beam_mm
         Beam moves smaller than this change nothing [mm].
+    beam_s
+        A beam of which nothing came for so long may have moved unseen [s].
     shell_s, voltage_s
         Memories of the level that a reading is compared with [s]: a shell that melts out must not outrun it.
     memory_s
@@ -51,6 +53,7 @@ class StepLimits(NamedTuple):
     confirm_s: float = 300.0
     effect_V: float = 7.0
     beam_mm: float = 1.0
+    beam_s: float = 600.0
     shell_s: float = 180.0
     voltage_s: float = 900.0
     memory_s: float = 259_200.0
@@ -219,7 +222,8 @@ class VoltageSteps:
 
     Notes
     -----
-    Without a beam signal a raised beam would look the same: such cells are not judged.
+    Without a beam signal a raised beam would look the same: such cells are not judged, nor are those whose beam has
+    fallen silent.
     """
 
     def __init__(self, n_cells: int, limits: StepLimits | None = None) -> None:
@@ -228,6 +232,7 @@ class VoltageSteps:
         self._aside_V = np.full(n_cells, np.nan)
         self._aside_s = np.zeros(n_cells)
         self._beam_mm = np.full(n_cells, np.nan)
+        self._beam_age_s = np.zeros(n_cells)
         self._rest_s = np.zeros(n_cells)
         self._gap_s = np.zeros(n_cells)
         self._step_V = np.zeros(n_cells)
@@ -237,7 +242,10 @@ class VoltageSteps:
         lim = self.limits
         voltage_V, beam_mm = view.scalar[_VOLTAGE], view.scalar[_BEAM]
         moved = np.isfinite(beam_mm) & ~(np.abs(beam_mm - self._beam_mm) <= lim.beam_mm)
-        self._beam_mm = np.where(np.isfinite(beam_mm), np.where(moved, beam_mm, self._beam_mm), self._beam_mm)
+        heard = np.isfinite(beam_mm)
+        self._beam_age_s = np.where(heard, 0.0, self._beam_age_s + view.scan_s)
+        held_mm = np.where(self._beam_age_s > lim.beam_s, np.nan, self._beam_mm)
+        self._beam_mm = np.where(heard & moved, beam_mm, held_mm)
         # A beam that is at work, an effect, a line that is off: nothing is known of a step for a while.
         upset = (
             moved | (view.voltage_high_V > lim.effect_V) | (view.scalar[_CURRENT] < lim.min_line_current_A)

@@ -33,7 +33,13 @@ def test_a_melt_out_is_no_step() -> None:
     assert shells([300.0 + 100.0 / 6.0 * k for k in range(18)], 600.0) == 0.0
 
 
-def voltages(change_V: float, moved_mm: float = 0.0, effect: bool = False, minutes: int = 30) -> float:
+def voltages(
+    change_V: float,
+    moved_mm: float = 0.0,
+    effect: bool = False,
+    minutes: int = 30,
+    beam_lost_min: int = 10_000,
+) -> float:
     """Step found after a change of the voltage, with or without a move of the beam or an anode effect."""
     rng, steps, found = np.random.default_rng(1), VoltageSteps(1), np.zeros(1)
     for minute in range(60 + minutes):
@@ -41,7 +47,7 @@ def voltages(change_V: float, moved_mm: float = 0.0, effect: bool = False, minut
         later = minute >= 60
         view.scalar[VOLTAGE] = 4.1 + later * change_V + 0.02 * rng.standard_normal()
         view.scalar[CURRENT] = 300_000.0
-        view.scalar[BEAM] = 150.0 + later * moved_mm
+        view.scalar[BEAM] = np.nan if minute >= beam_lost_min else 150.0 + later * moved_mm
         view.voltage_high_V[:] = 30.0 if effect and minute == 60 else view.scalar[VOLTAGE]
         found = steps.update(view)
     return float(found[0])
@@ -55,6 +61,9 @@ def test_a_voltage_that_steps_without_the_beam_is_a_voltmeter() -> None:
     assert voltages(0.15) == 0.0
     assert voltages(0.5, moved_mm=10.0) == 0.0
     assert voltages(0.5, effect=True) == 0.0
+    # Of a beam that was lost nobody knows whether it was raised; a short gap of it is none.
+    assert voltages(0.5, beam_lost_min=40) == 0.0
+    assert voltages(0.5, beam_lost_min=58) == pytest.approx(0.5, abs=0.1)
 
 
 class Rods:
