@@ -163,6 +163,21 @@ def test_levels_follow_the_rule_and_clear_time_only() -> None:
     assert 1.3 / 1.04 < counter.blocks["anode_slow_pickup"][0] <= 1.3
 
 
+def test_time_without_a_judgement_is_no_clean_cell_day() -> None:
+    from edge.alarm_rules import load_texts
+
+    counter = LevelCounter(load_texts().kind, 2)
+    for hour in range(72):
+        # The first cell is never judged, the second by one of its anodes and not on the first day.
+        value = np.full((2, 3), np.nan)
+        if hour >= 24:
+            value[1, 2] = 0.3
+        scores = [Scores("anode_spike", "anode", value), Scores("cell_hot", "cell", np.zeros((2, 1)))]
+        counter.add(scores, np.array([True, hour < 48]), 3600.0)
+    assert counter.blocks["anode_spike"] == [pytest.approx(0.3, rel=0.04)]
+    assert len(counter.blocks["cell_hot"]) == 3 + 2
+
+
 def test_targets_leave_out_what_does_not_show() -> None:
     hour_us = 3_600_000_000
     ends_us = np.arange(1, 21) * hour_us
