@@ -106,8 +106,9 @@ def _causes(scores: Mapping[str, CauseScore]) -> list[str]:
         "A multinomial logistic law for each detector, of the evidence of its alarms and the scores beside them, "
         "fitted to what labels say was true. It puts the causes in order that the rules offer and adds none. Each line "
         "in turn was left out and judged by what the others teach; only alarms count that have their true cause among "
-        "the causes and another beside it. Where the law does not name the true one first more often than the rules, "
-        "or has the larger loss, or has fewer than twenty alarms to show it, it is off and the rules stand.",
+        "the causes and another beside it. It is on where it names the true one first more often than the rules, its "
+        "loss is smaller by more than 1.64 standard errors, and there are twenty alarms to show it; elsewhere the "
+        "rules stand.",
         "",
         "| kind | alarms | true one first, by rules | by law | mean logarithmic loss, by rules | by law | mean share "
         "stated for the first | |",

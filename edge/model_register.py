@@ -124,13 +124,17 @@ def rows(body: Body, language: str, results: Path = _RESULTS) -> list[Row]:
         for kind in detector.kinds:
             entry = known.kind[kind]
             limit = body.limits.get(kind)
-            title = rules[kind].title(language, "", None, None) if kind in rules else kind
+            title = rules[kind].title(language, "…", None, None) if kind in rules else kind
             found.append(
                 Row(
                     detector.name,
                     detector.version,
                     kind,
-                    " ".join(title.split()).strip(" :：,，").removeprefix("号"),
+                    " ".join(title.split())
+                    .strip(" :：,，")
+                    .removeprefix("号")
+                    .removeprefix("…")
+                    .lstrip(" :："),
                     getattr(known.class_[entry.class_], language),
                     entry.needs,
                     entry.without_zh if language == "zh" else entry.without_en,

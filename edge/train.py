@@ -110,6 +110,7 @@ class Watcher:
         self._cells = cells
         self._detectors = build(self.layout)
         self._lessons = LessonWriter(self.layout) if int(self.layout.n_anodes.max(initial=0)) else None
+        self._clear_share = float(np.mean([cell.normal.mean() for cell in cells]))
         self._levels = LevelCounter(load_texts().kind, len(cells))
         self._drift = DriftWatch({})
         self._alarms = AlarmWriter(plant)
@@ -118,10 +119,12 @@ class Watcher:
         """Take in one scan; ``suppressed`` (n_cells,) are those whose alarms would not be shown."""
         given = [(detector, score) for detector in self._detectors for score in detector.update(view)]
         scores = [score for _, score in given]
-        minutes = [cell.minute(view.time_us - 1) for cell in self._cells]
-        clear = np.array([cell.normal[k] for cell, k in zip(self._cells, minutes, strict=True)]) & ~suppressed
-        self._levels.add(scores, clear, view.scan_s)
-        self._drift.count(view.time_us, scores)
+        # A line full of faults teaches neither limits nor how scores lie on sound cells.
+        if self._clear_share >= _MIN_CLEAR_SHARE:
+            minutes = [cell.minute(view.time_us - 1) for cell in self._cells]
+            clear = np.array([cell.normal[k] for cell, k in zip(self._cells, minutes, strict=True)])
+            self._levels.add(scores, clear & ~suppressed, view.scan_s)
+            self._drift.count(view.time_us, scores)
         self._alarms.add(view, given, suppressed)
         if self._lessons is not None:
             self._lessons.add(view)
@@ -136,15 +139,16 @@ class Watcher:
         events
             What was true, cells counted as in the views.
         """
-        clear = float(np.mean([cell.normal.mean() for cell in self._cells]))
         days = len(self._cells[0].observed) / 1440.0
         design = self._plant.cells[0].technology or "unknown technology"
         text = (
             f"{name}: {design}, {len(self._cells)} cells, {days:.1f} days, {len(events)} labelled events, "
-            f"{100 * clear:.0f} % of the time clear"
+            f"{100 * self._clear_share:.0f} % of the time clear"
         )
         lesson = self._lessons.lesson(events) if self._lessons is not None else None
-        return Gathered(lesson, self._levels.blocks, self._drift, clear, text, self._alarms.lessons(events))
+        return Gathered(
+            lesson, self._levels.blocks, self._drift, self._clear_share, text, self._alarms.lessons(events)
+        )
 
 
 def gathered(history: Path, config: Config) -> Gathered:

@@ -51,7 +51,9 @@ class CauseLesson(NamedTuple):
     truth: str
 
 
-class _Raised(NamedTuple):
+class Raised(NamedTuple):
+    """One alarm at its raise: when and where, whose, what may be known of it and the causes by the rules."""
+
     time_us: int
     cell: int
     anode: int | None
@@ -74,7 +76,7 @@ class AlarmWriter:
     def __init__(self, plant: Plant) -> None:
         self._plant = plant
         self._engine = AlarmEngine(plant, load_texts().kind)
-        self._raised: list[_Raised] = []
+        self._raised: list[Raised] = []
 
     def add(
         self, view: View, given: Sequence[tuple[Detector, Scores]], suppressed: NDArray[np.bool_]
@@ -101,7 +103,7 @@ class AlarmWriter:
             told = Explanation(event.evidence, causes)
             known = figures(event.kind, told, scores, cell, place.get(of, 0))
             raised = (event.anode, event.side, detector.name, event.kind, known, causes)
-            self._raised.append(_Raised(view.time_us, cell, *raised))
+            self._raised.append(Raised(view.time_us, cell, *raised))
 
     def lessons(self, events: Sequence[Event]) -> list[CauseLesson]:
         """The alarms with what was true of them; those of which several kinds may be true are left out.
@@ -119,7 +121,7 @@ class AlarmWriter:
         return found
 
 
-def truth_of(alarm: _Raised, events: Sequence[Event]) -> str | None:
+def truth_of(alarm: Raised, events: Sequence[Event]) -> str | None:
     """Kind of the event that an alarm is of, `SOUND` where there is none, None where it may be several.
 
     Parameters
@@ -150,7 +152,8 @@ def fit_causes(
     ----------
     lines
         Alarms of each line. Every line in turn is left out and judged by what the others teach; a kind is used only
-        where the law names the true cause first more often than the rules and its logarithmic loss is smaller.
+        where the law names the true cause first more often than the rules and its logarithmic loss is smaller by more
+        than chance.
     tell
         Gets a line for each kind.
 
@@ -199,26 +202,33 @@ def cause_score(judged: Sequence[tuple[CauseLesson, Mapping[str, float]]]) -> Ca
     judged
         Alarms, and what a law that did not learn from their line believes of each.
     """
-    n, right, loss, stated = 0, [0, 0], [0.0, 0.0], 0.0
+    right, stated = [0, 0], 0.0
+    losses: list[tuple[float, float]] = []
     for lesson, beliefs in judged:
         by_rules = offers(lesson.causes)
         proof = next((p for p in by_rules if lesson.truth in p), None)
         if proof is None or len(by_rules) < 2:
             continue
-        n += 1
+        found: list[float] = []
         for k, shares in enumerate((by_rules, offers(by_law(lesson.causes, beliefs)))):
             whole = sum(shares.values())
             right[k] += max(shares, key=lambda p: shares[p]) == proof
-            loss[k] -= math.log(max(shares[proof] / whole, _LEAST_SHARE))
+            found.append(-math.log(max(shares.get(proof, 0.0) / whole, _LEAST_SHARE)))
             stated += k * max(shares.values()) / whole
+        losses.append((found[0], found[1]))
+    n = len(losses)
+    loss = np.array(losses).reshape(n, 2)
+    gain = loss[:, 0] - loss[:, 1]
+    # One-sided 95 %: what a law gains on a handful of alarms by chance does not switch it on.
+    sure = n >= _LEAST_TO_COMPARE and float(gain.mean()) > 1.64 * float(gain.std()) / math.sqrt(n)
     return CauseScore(
         alarms=n,
         first_by_rules=right[0],
         first_by_law=right[1],
-        loss_by_rules=round(loss[0] / max(n, 1), 4),
-        loss_by_law=round(loss[1] / max(n, 1), 4),
+        loss_by_rules=round(float(loss[:, 0].sum()) / max(n, 1), 4),
+        loss_by_law=round(float(loss[:, 1].sum()) / max(n, 1), 4),
         stated_by_law=round(stated / max(n, 1), 4),
-        used=n >= _LEAST_TO_COMPARE and right[1] > right[0] and loss[1] < loss[0],
+        used=sure and right[1] > right[0],
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from edge.model_card import card
 from edge.model_file import Body, ModelFileError, causes_of, dump, load, pack_causes
-from edge.train_causes import CauseLesson, _Raised, cause_score, fit_causes, truth_of
+from edge.train_causes import CauseLesson, Raised, cause_score, fit_causes, truth_of
 from models.cause_rank import SOUND
 from models.drift import EDGES
 from models.explaining import ranked
@@ -16,8 +16,8 @@ HOUR = 3_600_000_000
 CAUSES = ranked({"rod_slipped": 0.7, "short_or_spike": 0.3})
 
 
-def alarm(**changes: object) -> _Raised:
-    known = _Raised(10 * HOUR, 0, 2, None, "anodes", "anode_slip", {}, CAUSES)
+def alarm(**changes: object) -> Raised:
+    known = Raised(10 * HOUR, 0, 2, None, "anodes", "anode_slip", {}, CAUSES)
     return known._replace(**changes)
 
 

@@ -1,12 +1,12 @@
 """Higher is odder: of the same record with a stronger fault in it no detector thinks better."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
 
 from models.anodes import Anodes
-from models.base import Detector
+from models.base import Detector, View
 from models.bottom_loss import BottomLoss
 from models.cover_loss import CoverLoss
 from models.generic import Baseline
@@ -47,7 +47,7 @@ def burnt_off(strength: float) -> float:
     return highest(detector, [cell.view() for _ in range(90)], 9)
 
 
-def highest(detector: Detector, views: list, column: int, cell: int = 0) -> float:
+def highest(detector: Detector, views: Sequence[View], column: int, cell: int = 0) -> float:
     """Highest score of any kind at a place."""
     seen = [s.value[cell, min(column, s.value.shape[1] - 1)] for view in views for s in detector.update(view)]
     return float(np.nanmax(seen))
