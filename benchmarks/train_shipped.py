@@ -13,6 +13,9 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,7 +97,13 @@ def gathered(tape: Path, name: str) -> Gathered:
     return watcher.gathered(name, [event._replace(cell=place[event.cell]) for event in known.events])
 
 
-def shipped(work: Path, out: Path, tapes: Sequence[Path], *, limits_only: bool, use_network: bool) -> None:
+def _of_line(line: TrainingLine, work: Path) -> Gathered:
+    return gathered(tape_of(line, work), f"{line.name}, seed {line.seed}")
+
+
+def shipped(
+    work: Path, out: Path, tapes: Sequence[Path], *, limits_only: bool, use_network: bool, jobs: int = 1
+) -> None:
     """Write the shipped file.
 
     Parameters
@@ -109,10 +118,16 @@ def shipped(work: Path, out: Path, tapes: Sequence[Path], *, limits_only: bool, 
         Keep the network and the order of causes that the file has.
     use_network
         Switch it on.
+    jobs
+        Lines at a time, each in a process of its own; the bytes do not depend on it.
     """
     kept = models_in(str(out)) if limits_only else None
     wanted = [line for line in LINES if not limits_only or line.faults == "natural"]
-    found = [gathered(tape_of(line, work), f"{line.name}, seed {line.seed}") for line in wanted]
+    if jobs > 1:
+        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+            found = list(pool.map(_of_line, wanted, repeat(work)))
+    else:
+        found = [_of_line(line, work) for line in wanted]
     found += [gathered(tape, tape.name) for tape in tapes]
     for g in found:
         print(g.text, flush=True)
@@ -132,6 +147,7 @@ def main() -> None:
     parser.add_argument("--limits", action="store_true", help="only the limits; needs no more than potline")
     parser.add_argument("--record", action="store_true", help="only lines and tapes")
     parser.add_argument("--use-network", action="store_true", help="switch the network on")
+    parser.add_argument("--jobs", type=int, default=1, help="lines at a time (default 1)")
     parser.add_argument("--out", type=Path, default=OUT)
     arguments = parser.parse_args()
     if arguments.record:
@@ -149,6 +165,7 @@ def main() -> None:
             arguments.tapes,
             limits_only=arguments.limits,
             use_network=arguments.use_network,
+            jobs=arguments.jobs,
         )
 
 

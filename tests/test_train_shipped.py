@@ -45,3 +45,8 @@ def test_limits_alone_keep_the_rest_and_a_half_made_line_is_made_again(
     made = tape_of(TINY, tmp_path / "work")
     stamp = (made / "truth.pickle").stat().st_mtime_ns
     assert (tape_of(TINY, tmp_path / "work") / "truth.pickle").stat().st_mtime_ns == stamp
+    # Lines at a time make no difference to the bytes.
+    other = tmp_path / "other.models"
+    other.write_bytes(dump(before))
+    shipped(tmp_path / "work", other, [], limits_only=True, use_network=False, jobs=2)
+    assert other.read_bytes() == out.read_bytes()
