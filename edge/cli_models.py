@@ -30,12 +30,14 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
         metavar="DATA_DIR",
         help="add what `potline feedback` stored there; as often as needed",
     )
-    train.add_argument("--no-network", action="store_true", help="limits only; PyTorch is not needed")
+    train.add_argument(
+        "--no-network", action="store_true", help="limits only; neither PyTorch nor scikit-learn is needed"
+    )
     train.add_argument(
         "--keep-network",
         type=Path,
         metavar="FILE",
-        help="with --no-network: take the network of this file over",
+        help="with --no-network: take network and order of causes of this file over",
     )
     train.add_argument(
         "--use-network", action="store_true", help="let the network name kinds; by default it stays off"
@@ -71,17 +73,13 @@ def _fail(code: int, error: object) -> int:
 def _train(arguments: argparse.Namespace) -> int:
     from edge.evaluate_read import InputMissing
     from edge.feedback import windows_of
-    from edge.model_file import load, read, weights_of
-    from edge.train import train
+    from edge.train import models_in, train
     from streams.history import HistoryError
     from streams.plant_file import PlantError
     from twin.params import ParamsError
 
     config = load_config(arguments.config)
-    kept = None
-    if arguments.keep_network is not None:
-        name = str(arguments.keep_network)
-        kept = weights_of(load(read(name), name), name)
+    kept = None if arguments.keep_network is None else models_in(str(arguments.keep_network))
     windows = [window for folder in arguments.feedback for window in windows_of(folder)]
     try:
         return train(

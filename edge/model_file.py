@@ -11,6 +11,7 @@ from msgspec import Struct, msgpack
 from edge.config import Config, ConfigError
 from models.anode_sequence import CLASSES, SequenceWeights
 from models.anode_windows import FEATURES
+from models.cause_rank import CauseModel
 from models.drift import EDGES
 from models.panel import Learned
 
@@ -51,6 +52,44 @@ class Weights(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     data: list[bytes]
 
 
+class Causes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A law of ``models.cause_rank`` as it stands in the file: names, and its numbers as float64 in C order."""
+
+    features: tuple[str, ...]
+    classes: tuple[str, ...]
+    used: tuple[str, ...]
+    mean: bytes
+    scale: bytes
+    coefficient: bytes
+    constant: bytes
+
+
+class CauseScore(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How causes of one alarm kind were put in order on training lines that were left out in turn.
+
+    Attributes
+    ----------
+    alarms
+        Those with their true cause among the causes offered, and another beside it.
+    first_by_rules, first_by_law
+        How often the true one stood first.
+    loss_by_rules, loss_by_law
+        Mean logarithmic loss of the true one's share.
+    stated_by_law
+        Mean share that the law gives to the first one: of a calibrated law it is that of the times when it is true.
+    used
+        Whether the law beats the rules, and orders the causes of this kind.
+    """
+
+    alarms: int
+    first_by_rules: int
+    first_by_law: int
+    loss_by_rules: float
+    loss_by_law: float
+    stated_by_law: float
+    used: bool
+
+
 class Body(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that was learned.
 
@@ -66,6 +105,10 @@ class Body(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Whether it names kinds; a network that does not beat the rules on lines it has not seen stays off.
     trained_on
         One line of text for each history.
+    causes
+        By detector: order of the causes of its alarms.
+    cause_scores
+        By alarm kind.
     """
 
     limits: dict[str, Limit]
@@ -74,6 +117,8 @@ class Body(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sequence: Weights | None
     use_sequence: bool
     trained_on: tuple[str, ...]
+    causes: dict[str, Causes] = {}
+    cause_scores: dict[str, CauseScore] = {}
 
 
 class _Envelope(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -127,6 +172,7 @@ def load(data: bytes, name: str) -> Body:
     if body.edges != EDGES:
         raise ModelFileError(f"{name}: was made for other bins of scores; {again}")
     weights_of(body, name)
+    causes_of(body, name)
     return body
 
 
@@ -158,6 +204,51 @@ def weights_of(body: Body, name: str) -> SequenceWeights | None:
         return SequenceWeights(*arrays).checked()
     except (TypeError, ValueError) as error:
         raise ModelFileError(f"{name}: {error}") from error
+
+
+def causes_of(body: Body, name: str) -> dict[str, CauseModel]:
+    """Laws that order causes, by detector, checked.
+
+    Parameters
+    ----------
+    body
+        As loaded.
+    name
+        Of the file, for messages.
+
+    Raises
+    ------
+    ModelFileError
+        Numbers that do not fit their names.
+    """
+    found: dict[str, CauseModel] = {}
+    for detector, law in body.causes.items():
+        try:
+            mean, scale, coefficient, constant = (
+                np.frombuffer(data, dtype="<f8")
+                for data in (law.mean, law.scale, law.coefficient, law.constant)
+            )
+            table = coefficient.reshape(len(law.classes), -1)
+            model = CauseModel(law.features, mean, scale, law.classes, table, constant, law.used)
+            found[detector] = model.checked()
+        except ValueError as error:
+            raise ModelFileError(f"{name}: causes of {detector}: {error}") from error
+    return found
+
+
+def pack_causes(model: CauseModel) -> Causes:
+    """A law as it stands in the file."""
+    arrays = (model.mean, model.scale, model.coefficient, model.constant)
+    mean, scale, coefficient, constant = (np.ascontiguousarray(a, dtype="<f8").tobytes() for a in arrays)
+    return Causes(
+        features=model.features,
+        classes=model.classes,
+        used=model.used,
+        mean=mean,
+        scale=scale,
+        coefficient=coefficient,
+        constant=constant,
+    )
 
 
 def pack(weights: SequenceWeights) -> Weights:
@@ -197,7 +288,8 @@ def learned(config: Config) -> Learned:
     name = config.models or SHIPPED
     body = load(read(config.models), name)
     factors = {kind: limit.factor for kind, limit in body.limits.items()}
-    return Learned(factors, body.reference, weights_of(body, name) if body.use_sequence else None)
+    weights = weights_of(body, name) if body.use_sequence else None
+    return Learned(factors, body.reference, weights, causes_of(body, name))
 
 
 def file_hash(config: Config) -> str:

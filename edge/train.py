@@ -3,6 +3,7 @@
 import hashlib
 import tempfile
 from collections.abc import Callable, Collection, Sequence
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -15,13 +16,26 @@ from edge.config import Config
 from edge.evaluate_case import Source, opened
 from edge.exits import NO_INPUT, OK, USAGE
 from edge.model_card import card, scores_of
-from edge.model_file import Body, Limit, dump, pack
+from edge.model_file import (
+    Body,
+    CauseScore,
+    Limit,
+    causes_of,
+    dump,
+    load,
+    pack,
+    pack_causes,
+    read,
+    weights_of,
+)
 from edge.pipeline import Pipeline, cell_layout
+from edge.train_causes import AlarmWriter, CauseLesson, fit_causes
 from edge.train_gather import LessonWriter
 from edge.train_limits import LevelCounter, budgets, limit_of
 from edge.train_sequence import Lesson, fit
 from models.anode_sequence import SequenceWeights
 from models.base import View
+from models.cause_rank import CauseModel
 from models.drift import EDGES, DriftWatch
 from models.panel import Panel
 from models.registry import KINDS, build
@@ -49,6 +63,8 @@ class Gathered(NamedTuple):
         Of the cell-minutes.
     text
         For the card.
+    alarms
+        Raised at the limits of physics, with what was true.
     """
 
     lesson: Lesson | None
@@ -56,6 +72,25 @@ class Gathered(NamedTuple):
     drift: DriftWatch
     clear_share: float
     text: str
+    alarms: list[CauseLesson]
+
+
+class Models(NamedTuple):
+    """What is fitted beside limits.
+
+    Attributes
+    ----------
+    weights
+        Of the network; None for none.
+    causes
+        Order of causes by detector.
+    cause_scores
+        By alarm kind.
+    """
+
+    weights: SequenceWeights | None
+    causes: dict[str, CauseModel]
+    cause_scores: dict[str, CauseScore]
 
 
 class Watcher:
@@ -75,16 +110,22 @@ class Watcher:
         self._cells = cells
         self._detectors = build(self.layout)
         self._lessons = LessonWriter(self.layout) if int(self.layout.n_anodes.max(initial=0)) else None
+        self._clear_share = float(np.mean([cell.normal.mean() for cell in cells]))
         self._levels = LevelCounter(load_texts().kind, len(cells))
         self._drift = DriftWatch({})
+        self._alarms = AlarmWriter(plant)
 
     def __call__(self, view: View, suppressed: NDArray[np.bool_]) -> None:
         """Take in one scan; ``suppressed`` (n_cells,) are those whose alarms would not be shown."""
-        scores = [score for detector in self._detectors for score in detector.update(view)]
-        minutes = [cell.minute(view.time_us - 1) for cell in self._cells]
-        clear = np.array([cell.normal[k] for cell, k in zip(self._cells, minutes, strict=True)]) & ~suppressed
-        self._levels.add(scores, clear, view.scan_s)
-        self._drift.count(view.time_us, scores)
+        given = [(detector, score) for detector in self._detectors for score in detector.update(view)]
+        scores = [score for _, score in given]
+        # A line full of faults teaches neither limits nor how scores lie on sound cells.
+        if self._clear_share >= _MIN_CLEAR_SHARE:
+            minutes = [cell.minute(view.time_us - 1) for cell in self._cells]
+            clear = np.array([cell.normal[k] for cell, k in zip(self._cells, minutes, strict=True)])
+            self._levels.add(scores, clear & ~suppressed, view.scan_s)
+            self._drift.count(view.time_us, scores)
+        self._alarms.add(view, given, suppressed)
         if self._lessons is not None:
             self._lessons.add(view)
 
@@ -98,15 +139,16 @@ class Watcher:
         events
             What was true, cells counted as in the views.
         """
-        clear = float(np.mean([cell.normal.mean() for cell in self._cells]))
         days = len(self._cells[0].observed) / 1440.0
         design = self._plant.cells[0].technology or "unknown technology"
         text = (
             f"{name}: {design}, {len(self._cells)} cells, {days:.1f} days, {len(events)} labelled events, "
-            f"{100 * clear:.0f} % of the time clear"
+            f"{100 * self._clear_share:.0f} % of the time clear"
         )
         lesson = self._lessons.lesson(events) if self._lessons is not None else None
-        return Gathered(lesson, self._levels.blocks, self._drift, clear, text)
+        return Gathered(
+            lesson, self._levels.blocks, self._drift, self._clear_share, text, self._alarms.lessons(events)
+        )
 
 
 def gathered(history: Path, config: Config) -> Gathered:
@@ -179,7 +221,7 @@ def train(
     *,
     windows: Sequence[Path] = (),
     network: bool,
-    kept: SequenceWeights | None = None,
+    kept: Models | None = None,
     use_network: bool,
     say: Callable[[str], None],
 ) -> int:
@@ -197,9 +239,9 @@ def train(
         Small histories around alarms that people judged. The network learns from them; limits and distributions do
         not, for they were chosen by the alarms and say nothing of how often one is false.
     network
-        Train the sequence model too; needs PyTorch.
+        Train the sequence model and the order of causes too; needs PyTorch and scikit-learn.
     kept
-        Network to keep where none is trained.
+        What to keep of both where they are not trained.
     use_network
         Switch it on.
     say
@@ -208,7 +250,8 @@ def train(
     Returns
     -------
     int
-        0; 2 where the network is wanted and PyTorch is not installed; 66 where a folder is no labelled history.
+        0; 2 where the network is wanted and PyTorch or scikit-learn is not installed; 66 where a folder is no
+        labelled history.
 
     Raises
     ------
@@ -221,8 +264,11 @@ def train(
         if not (history / "plant.toml").is_file() or not (history / "labels.parquet").is_file():
             say(f"{history}: no plant.toml and labels.parquet, so there is nothing to learn from")
             return NO_INPUT
-    if network and not _has_torch():
-        say("potline train: PyTorch is not installed; `pip install 'potline[train]'`, or give --no-network")
+    if network and not all(find_spec(name) for name in ("torch", "sklearn")):
+        say(
+            "potline train: PyTorch or scikit-learn is not installed; `pip install 'potline[train]'`, or give "
+            "--no-network"
+        )
         return USAGE
     found: list[Gathered] = []
     judged: list[Gathered] = []
@@ -232,29 +278,52 @@ def train(
     for window in windows if network else ():
         judged.append(gathered(window, config))
         say(judged[-1].text)
-    weights = sequence_of([*found, *judged], say) if network else kept
-    write(out, found, judged, weights, use_network, say)
+    models = models_of([*found, *judged], [*found, *judged], say) if network else kept
+    write(out, found, judged, models or Models(None, {}, {}), use_network, say)
     return OK
 
 
-def sequence_of(found: Sequence[Gathered], say: Callable[[str], None]) -> SequenceWeights:
-    """Train the network on what was gathered; raises as ``edge.train_sequence.fit``.
+def models_of(
+    for_network: Sequence[Gathered], for_causes: Sequence[Gathered], say: Callable[[str], None]
+) -> Models:
+    """Train network and causes on what was gathered; raises as ``edge.train_sequence.fit``.
 
     Parameters
     ----------
-    found
+    for_network
         Those with anode currents count.
+    for_causes
+        Those with alarms count; each is left out in turn to judge what the others teach.
     say
         Gets lines of progress.
     """
-    return fit([g.lesson for g in found if g.lesson is not None], tell=say)
+    causes, scores = fit_causes([g.alarms for g in for_causes if g.alarms], tell=say)
+    weights = fit([g.lesson for g in for_network if g.lesson is not None], tell=say)
+    return Models(weights, causes, scores)
+
+
+def models_in(name: str) -> Models:
+    """Network and causes of a file, to be kept.
+
+    Parameters
+    ----------
+    name
+        Of the file.
+
+    Raises
+    ------
+    ModelFileError
+        It cannot be used.
+    """
+    body = load(read(name), name)
+    return Models(weights_of(body, name), causes_of(body, name), body.cause_scores)
 
 
 def write(
     out: Path,
     found: Sequence[Gathered],
     judged: Sequence[Gathered],
-    weights: SequenceWeights | None,
+    models: Models,
     use_network: bool,
     say: Callable[[str], None],
 ) -> None:
@@ -267,8 +336,8 @@ def write(
         the bytes are the same as before.
     found, judged
         Histories, and windows around judged alarms.
-    weights
-        Of the network; None for none.
+    models
+        Network and causes.
     use_network
         Switch it on.
     say
@@ -282,9 +351,11 @@ def write(
         limits=limits_of(found, KINDS),
         edges=EDGES,
         reference=reference.shares(),
-        sequence=None if weights is None else pack(weights),
-        use_sequence=use_network and weights is not None,
+        sequence=None if models.weights is None else pack(models.weights),
+        use_sequence=use_network and models.weights is not None,
         trained_on=tuple(g.text for g in (*found, *judged)),
+        causes={name: pack_causes(law) for name, law in models.causes.items()},
+        cause_scores=models.cause_scores,
     )
     data, beside = dump(body), out.with_suffix(".md")
     same = out.is_file() and out.read_bytes() == data
@@ -293,9 +364,3 @@ def write(
     out.write_bytes(data)
     beside.write_text(text, encoding="utf-8")
     say(f"{out}: {len(data)} bytes, SHA-256 {hashlib.sha256(data).hexdigest()}")
-
-
-def _has_torch() -> bool:
-    from importlib.util import find_spec
-
-    return find_spec("torch") is not None

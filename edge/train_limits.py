@@ -63,12 +63,14 @@ class _Kind(NamedTuple):
     low_s: FloatArray
     active: NDArray[np.bool_]
     block: FloatArray
+    judged_s: FloatArray
 
 
 class LevelCounter:
     """Finds, for every kind and every clear cell-day, the highest limit at which an alarm would have begun.
 
-    A cell-day is 24 h of clear time of one cell, however it is cut up by events.
+    A cell-day of a kind is 24 h of clear time in which one cell was judged, at one place or another, however it is cut
+    up by events: where there is no score there can be no alarm, which says nothing of how rare alarms are.
 
     Parameters
     ----------
@@ -81,7 +83,7 @@ class LevelCounter:
     def __init__(self, rules: Mapping[str, Rule], n_cells: int) -> None:
         self._rules = rules
         self._kinds: dict[str, _Kind] = {}
-        self._clear_s = np.zeros(n_cells)
+        self._n_cells = n_cells
         #: Level of each closed block by kind, 0 where there would have been no alarm at all.
         self.blocks: dict[str, list[float]] = {}
 
@@ -93,10 +95,9 @@ class LevelCounter:
                 continue
             state = self._kinds.get(score.kind)
             if state is None:
-                shape = (len(LEVELS), *score.value.shape)
-                state = _Kind(
-                    np.zeros(shape), np.zeros(shape), np.zeros(shape, dtype=np.bool_), np.zeros(shape[1])
-                )
+                n, shape = self._n_cells, (len(LEVELS), *score.value.shape)
+                high_s, low_s, active = np.zeros(shape), np.zeros(shape), np.zeros(shape, dtype=np.bool_)
+                state = _Kind(high_s, low_s, active, np.zeros(n), np.zeros(n))
                 self._kinds[score.kind] = state
                 self.blocks[score.kind] = []
             _raise_levels(
@@ -105,14 +106,12 @@ class LevelCounter:
                 LEVELS,
                 float(scan_s),
                 (float(rule.on_delay_s), float(rule.off_delay_s), float(rule.clear_below)),
-                *state,
+                *state[:4],
             )
-        self._clear_s += np.where(clear, scan_s, 0.0)
-        for cell in np.flatnonzero(self._clear_s >= 60.0 * _BLOCK_MIN):
-            self._clear_s[cell] = 0.0
-            for kind, state in self._kinds.items():
-                self.blocks[kind].append(float(state.block[cell]))
-                state.block[cell] = 0.0
+            state.judged_s[clear & np.isfinite(score.value).any(axis=1)] += scan_s
+            for cell in np.flatnonzero(state.judged_s >= 60.0 * _BLOCK_MIN):
+                self.blocks[score.kind].append(float(state.block[cell]))
+                state.judged_s[cell] = state.block[cell] = 0.0
 
 
 def budgets(kinds: Collection[str]) -> dict[str, float]:

@@ -8,6 +8,7 @@ from models.anode_kind import KindRanker
 from models.anode_sequence import AnodeSequence, SequenceWeights
 from models.anodes import Anodes
 from models.base import CellLayout, Detector, Scores, View
+from models.cause_rank import CauseModel, CauseRanker
 from models.drift import DriftRow, DriftWatch
 from models.registry import build
 
@@ -27,11 +28,14 @@ class Learned(NamedTuple):
         By alarm kind: share of cell-hours in each bin of ``models.drift.EDGES``.
     weights
         Of the network that names the kind of an anode's trouble; None where it is switched off.
+    causes
+        By detector: law that orders the causes of its alarms.
     """
 
     factors: Mapping[str, float]
     reference: Mapping[str, Sequence[float]]
     weights: SequenceWeights | None
+    causes: Mapping[str, CauseModel] = {}
 
 
 #: The limits of physics alone.
@@ -79,7 +83,12 @@ class Panel:
         learned: Learned = UNTRAINED,
         detectors: Sequence[Detector] | None = None,
     ) -> None:
-        self._detectors = tuple(build(layout) if detectors is None else detectors)
+        self._detectors = tuple(
+            CauseRanker(detector, learned.causes[detector.name])
+            if detector.name in learned.causes
+            else detector
+            for detector in (build(layout) if detectors is None else detectors)
+        )
         self._factors = dict(learned.factors)
         self._drift = DriftWatch(learned.reference)
         self._sequence = None if learned.weights is None else AnodeSequence(layout, learned.weights)
@@ -97,7 +106,11 @@ class Panel:
     def update(self, view: View) -> list[tuple[Detector, Scores]]:
         """Take in one scan; each detector with each of its scores against the limit that counts."""
         given = [(detector, scores) for detector in self._detectors for scores in detector.update(view)]
-        self._drift.add(view.time_us, [scores for _, scores in given])
+        raw = [scores for _, scores in given]
+        self._drift.add(view.time_us, raw)
+        for detector in self._detectors:
+            if isinstance(detector, CauseRanker):
+                detector.beside(raw)
         against = [(detector, limited(scores, self._factors)) for detector, scores in given]
         if self._sequence is None:
             return against

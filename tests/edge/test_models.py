@@ -17,7 +17,7 @@ from edge.evaluate_read import read_labels
 from edge.feedback import read_feedback, windows_of
 from edge.model_card import card
 from edge.model_file import Body, Limit, ModelFileError, dump, learned, load, pack, read, weights_of
-from edge.model_register import register, rows
+from edge.model_register import measured, register, rows
 from edge.train_gather import targets
 from edge.train_limits import LEVELS, MAX_FACTOR, LevelCounter, budgets, limit_of
 from edge.train_sequence import IGNORE
@@ -163,6 +163,21 @@ def test_levels_follow_the_rule_and_clear_time_only() -> None:
     assert 1.3 / 1.04 < counter.blocks["anode_slow_pickup"][0] <= 1.3
 
 
+def test_time_without_a_judgement_is_no_clean_cell_day() -> None:
+    from edge.alarm_rules import load_texts
+
+    counter = LevelCounter(load_texts().kind, 2)
+    for hour in range(72):
+        # The first cell is never judged, the second by one of its anodes and not on the first day.
+        value = np.full((2, 3), np.nan)
+        if hour >= 24:
+            value[1, 2] = 0.3
+        scores = [Scores("anode_spike", "anode", value), Scores("cell_hot", "cell", np.zeros((2, 1)))]
+        counter.add(scores, np.array([True, hour < 48]), 3600.0)
+    assert counter.blocks["anode_spike"] == [pytest.approx(0.3, rel=0.04)]
+    assert len(counter.blocks["cell_hot"]) == 3 + 2
+
+
 def test_targets_leave_out_what_does_not_show() -> None:
     hour_us = 3_600_000_000
     ends_us = np.arange(1, 21) * hour_us
@@ -198,11 +213,25 @@ def test_models_lists_every_detector(capsys: pytest.CaptureFixture[str]) -> None
 def test_scores_come_from_the_benchmark_where_it_has_run(tmp_path: Path) -> None:
     assert all(row.scores == {} for row in rows(body(), "en", tmp_path / "none.json"))
     system = {"events": 4, "detected": 3, "recall": 0.75, "false_per_cell_day": 0.01, "alarms": 9}
-    results = {"sets": {"natural": {"groups": {"cell_hot": {"system": system}, "all": {"system": system}}}}}
+    groups = {"cell_hot": {"system": system}, "all": {"system": system}}
+    of_set = {"groups": groups, "record": {"cell_days_normal": 300.0}}
+    results = {"sets": {"natural": of_set}, "commit": "c0ffee", "seed": 7}
     (tmp_path / "d.json").write_text(json.dumps(results), encoding="utf-8")
     row = next(row for row in rows(body(), "en", tmp_path / "d.json") if row.kind == "cell_hot")
     assert row.scores["natural"]["recall"] == 0.75
     assert row.factor == 1.2
+    # A kind that neither happened nor was told is a score as well: no false alarm in so many cell-days.
+    silent = next(row for row in rows(body(), "en", tmp_path / "d.json") if row.kind == "cell_cold")
+    assert silent.scores["natural"]["events"] == 0
+    assert silent.scores["natural"]["false_per_cell_day_poisson_95"][1] == pytest.approx(
+        3.689 / 300.0, rel=1e-3
+    )
+    assert measured(tmp_path / "d.json") == {
+        "script": "benchmarks/bench_detection.py",
+        "commit": "c0ffee",
+        "seed": 7,
+    }
+    assert measured(tmp_path / "none.json") == {}
 
 
 @pytest.fixture(scope="module")
