@@ -141,6 +141,7 @@ class HeatDrift:
             off[row] -= self._shared(off[row])
         self._z = off / self._scale
         share = np.full((1, off.shape[1]), _SLOT_H / lim.correlation_h)
+        withheld = np.zeros(off.shape[1], dtype=np.bool_)
         for row, sign in enumerate((-1.0, 1.0)):
             far = np.nan_to_num(np.fmax(sign * self._z[_BATH], sign * self._z[_SHELL]))
             self._peak[row] = np.maximum(self._peak[row] * (1.0 - _SLOT_H / lim.peak_h), far)
@@ -149,11 +150,13 @@ class HeatDrift:
             warm = warm + np.minimum(np.fmin(z[_BATH], z[_SHELL]), 0.0)
             both = np.minimum(warm, why)
             home = far < lim.returning * self._peak[row]
+            withheld |= home & (both > lim.drift)
             both = np.where(home, np.minimum(both, lim.drift), both)
             cusum_step(self._total[row : row + 1], both[None, :], share, lim.drift, 1.25 * lim.limit)
             # A cell that has come back is to end its alarm within hours.
             self._total[row, both < 0.5 * lim.drift] *= 1.0 - share[0, 0]
-        quiet = (self._total < 0.25 * lim.limit).all(axis=0)
+        # What is not told because the cell is on its way home is not usual either.
+        quiet = (self._total < 0.25 * lim.limit).all(axis=0) & ~withheld
         least, most = (np.array(of)[:, None] for of in (lim.min_scale, lim.max_scale))
         gain = np.where(quiet & np.isfinite(off), _SLOT_H / (24.0 * lim.memory_d), 0.0)
         size = np.minimum(np.abs(np.nan_to_num(off)), 3.0 * self._scale) * 1.2533
