@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from models.base import CellLayout, FloatArray, View
 from models.cusum import cusum_step, mean_step
 from twin.jit import kernel
+from twin.signals import SCALAR_READINGS
+
+_CURRENT = SCALAR_READINGS.index("line_current_A")
 
 
 class BarLimits(NamedTuple):
@@ -29,6 +32,9 @@ class BarLimits(NamedTuple):
         Observed time before a bar is judged [s]: a day, for a bar follows line current and air.
     hold_s
         A bar's last value counts this long [s]; readings come every 1-10 min.
+    least_current_frac, restart_s
+        Below this share of the usual line current, and for this long after, bars cool and warm at their own paces and
+        nothing is judged or learned [-], [s].
     hot_C
         A pair this far above its own places counts as attacked at once [degC]: three times the published spread from
         bar to bar.
@@ -42,14 +48,23 @@ class BarLimits(NamedTuple):
     scale_memory_s: float = 604_800.0
     learn_s: float = 86_400.0
     hold_s: float = 3600.0
+    least_current_frac: float = 0.85
+    restart_s: float = 21_600.0
     hot_C: float = 60.0
 
 
 @kernel
-def _cell_medians(temp_C: FloatArray, median_C: FloatArray) -> None:
+def _cell_levels(
+    temp_C: FloatArray, place_C: FloatArray, learned_s: FloatArray, learn_s: float, level_C: FloatArray
+) -> None:
+    # By the bars whose place is known, so that bars which drop out or come back do not move the level.
     for c in range(temp_C.shape[0]):
-        known = temp_C[c][~np.isnan(temp_C[c])]
-        median_C[c] = np.median(known) if len(known) >= 4 else np.nan
+        known = ~np.isnan(temp_C[c])
+        placed = known & (learned_s[c] >= learn_s)
+        if placed.sum() >= 4:
+            level_C[c] = np.median((temp_C[c] - place_C[c])[placed])
+        else:
+            level_C[c] = np.median(temp_C[c][known]) if known.sum() >= 4 else np.nan
 
 
 @kernel
@@ -67,9 +82,10 @@ def _with_a_neighbour(rise: FloatArray, pair: FloatArray) -> None:
 class CollectorBars:
     """Scores every cell by the pair of neighbouring bars that has warmed most against the other bars of the cell.
 
-    What all bars share (line current, air, a warmer cathode) is taken away with their median, and every bar's own
-    place about it is learned. A bar alone above its neighbours is a bad thermocouple and raises nothing. Cells with
-    fewer than four bars measured are not judged (NaN).
+    What all bars share (line current, air, a warmer cathode) is taken away with the median of their distances from
+    their own places, which are learned, so that only bars that were there before and are there now are compared. A bar
+    alone above its neighbours is a bad thermocouple and raises nothing. Cells with fewer than four bars measured are
+    not judged (NaN).
 
     Parameters
     ----------
@@ -99,6 +115,10 @@ class CollectorBars:
         self._total = np.zeros(shape)
         self._rise_C = np.full(shape, np.nan)
         self._pair_C = np.full(shape, np.nan)
+        n = len(layout.n_bars)
+        self._usual_A, self._usual_s = np.zeros((n, 1)), np.zeros((n, 1))
+        #: Time since the line ran with too little current, or since the start.
+        self._steady_s = np.full(n, np.inf)
 
     def update(self, view: View) -> FloatArray:
         """Take in one scan and score every cell, (n_cells,); NaN where its bars cannot be judged."""
@@ -108,10 +128,16 @@ class CollectorBars:
         # Nothing to do in most scans: bars are read every few minutes.
         since_s = np.where(np.isfinite(self._age_s), self._age_s, 0.0) + view.scan_s
         self._age_s = np.where(came, 0.0, self._age_s + view.scan_s)
+        current_A = view.scalar[_CURRENT]
+        weight_s = np.full(self._usual_A.shape, float(view.scan_s))
+        mean_step(self._usual_A, self._usual_s, current_A[:, None], weight_s, lim.scale_memory_s)
+        low = current_A < lim.least_current_frac * self._usual_A[:, 0]
+        self._steady_s = np.where(low, 0.0, self._steady_s + view.scan_s)
         if came.any():
             self._take(temp_C, came, since_s)
         judged = (self._learned_s >= lim.learn_s) & (self._age_s <= lim.hold_s)
         score = np.maximum(self._total / lim.limit, self._pair_C / lim.hot_C)
+        judged &= (self._steady_s >= lim.restart_s)[:, None]
         score = np.where(judged & np.isfinite(self._pair_C), np.maximum(score, 0.0), -np.inf)
         best = score.max(axis=1, initial=-np.inf)
         return np.where(np.isfinite(best), best, np.nan)
@@ -121,9 +147,10 @@ class CollectorBars:
         lim = self.limits
         self._temp_C = np.where(came, temp_C, self._temp_C)
         held_C = np.where(self._age_s <= lim.hold_s, self._temp_C, np.nan)
-        median_C = np.empty(len(held_C))
-        _cell_medians(held_C, median_C)
-        apart_C = held_C - median_C[:, None]
+        held_C[self._steady_s < lim.restart_s] = np.nan
+        level_C = np.empty(len(held_C))
+        _cell_levels(held_C, self._place_C, self._learned_s, lim.learn_s, level_C)
+        apart_C = held_C - level_C[:, None]
         self._rise_C = np.where(self._learned_s > 0.0, apart_C - self._place_C, 0.0 * apart_C)
         _with_a_neighbour(self._rise_C, self._pair_C)
         weight_s = np.where(came & np.isfinite(apart_C), np.minimum(since_s, lim.hold_s), np.nan)

@@ -89,7 +89,7 @@ class Feeding:
     """
 
     name = "feeding"
-    version = "feeding/1"
+    version = "feeding/2"
     kinds = ("feeder_blocked", "sludge", "efficiency_loss")
 
     def __init__(self, layout: CellLayout, limits: FeedingLimits | None = None) -> None:

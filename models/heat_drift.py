@@ -41,6 +41,11 @@ class DriftLimits(NamedTuple):
         A score stands this long without an estimate [h].
     others_least
         With at least this many other cells of the line, their median movement is taken away.
+    returning
+        A cell whose warmth has come back to less than this share of its farthest is on its way home, and no more
+        evidence is gathered.
+    peak_h
+        The farthest is forgotten over this time [h].
     """
 
     drift: float = 1.0
@@ -54,15 +59,19 @@ class DriftLimits(NamedTuple):
     z_most: float = 5.0
     hold_h: float = 6.0
     others_least: int = 4
+    returning: float = 0.7
+    peak_h: float = 48.0
 
 
 class HeatDrift:
     """Scores how far every cell has drifted to the cold and to the warm from its own place.
 
     What is warm (bath, shells of all sides) must agree with what makes it so (superheat, heat that the twin lets out):
-    the lower of the two counts, so a thermometer, a change of the liquidus or a new cover alone drift nowhere. The
-    shells count by their median, which no single side moves. What a line shares (amperage, weather) is taken away
-    where at least five of its cells are known; that part alone depends on the other cells.
+    the lower of the two counts, so a thermometer, a change of the liquidus or a new cover alone drift nowhere. Bath and
+    shells must not contradict each other: after a hot spell the ledge is thin and the shells are warm while the bath is
+    colder than usual for a day, which is no cold cell. The shells count by their median, which no single side moves.
+    What a line shares (amperage, weather) is taken away where at least five of its cells are known; that part alone
+    depends on the other cells.
 
     Parameters
     ----------
@@ -88,8 +97,9 @@ class HeatDrift:
         self._usual, self._usual_s = np.zeros((4, n)), np.zeros((4, n))
         self._scale = np.repeat(np.array(self.limits.min_scale)[:, None], n, axis=1)
         self._z = np.full((4, n), np.nan)
-        #: To the cold, to the warm.
+        #: To the cold, to the warm: sums, and the farthest that bath or shells were.
         self._total = np.zeros((2, n))
+        self._peak = np.zeros((2, n))
         self._since_h = np.full(n, np.inf)
 
     def update(self, view: View) -> FloatArray:
@@ -131,14 +141,22 @@ class HeatDrift:
             off[row] -= self._shared(off[row])
         self._z = off / self._scale
         share = np.full((1, off.shape[1]), _SLOT_H / lim.correlation_h)
+        withheld = np.zeros(off.shape[1], dtype=np.bool_)
         for row, sign in enumerate((-1.0, 1.0)):
+            far = np.nan_to_num(np.fmax(sign * self._z[_BATH], sign * self._z[_SHELL]))
+            self._peak[row] = np.maximum(self._peak[row] * (1.0 - _SLOT_H / lim.peak_h), far)
             z = np.clip(sign * self._z, -lim.z_most, lim.z_most)
             warm, why = np.fmax(z[_BATH], z[_SHELL]), np.fmax(z[_SUPERHEAT], z[_HEAT])
+            warm = warm + np.minimum(np.fmin(z[_BATH], z[_SHELL]), 0.0)
             both = np.minimum(warm, why)
+            home = far < lim.returning * self._peak[row]
+            withheld |= home & (both > lim.drift)
+            both = np.where(home, np.minimum(both, lim.drift), both)
             cusum_step(self._total[row : row + 1], both[None, :], share, lim.drift, 1.25 * lim.limit)
             # A cell that has come back is to end its alarm within hours.
             self._total[row, both < 0.5 * lim.drift] *= 1.0 - share[0, 0]
-        quiet = (self._total < 0.25 * lim.limit).all(axis=0)
+        # What is not told because the cell is on its way home is not usual either.
+        quiet = (self._total < 0.25 * lim.limit).all(axis=0) & ~withheld
         least, most = (np.array(of)[:, None] for of in (lim.min_scale, lim.max_scale))
         gain = np.where(quiet & np.isfinite(off), _SLOT_H / (24.0 * lim.memory_d), 0.0)
         size = np.minimum(np.abs(np.nan_to_num(off)), 3.0 * self._scale) * 1.2533

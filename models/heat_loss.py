@@ -53,6 +53,13 @@ class HeatLossLimits(NamedTuple):
     warn_C, react_h
         From the warning on [degC], a side whose trend surely (nine times in ten) passes the limit within the time
         that a crew needs to bring air lances and crushed bath [h] is raised before it is there.
+    melt_out_C_h, melt_out_h
+        A side that loses its ledge and warms this fast [degC/h], so that it shows the limit within this time if it goes
+        on [h], melts out: the fastest thinning that is told warms a shell by 10 degC/h and the slowest melt-out by 30
+        (300 to 450 degC in five hours); the limit lies half way by ratio. From then on people have to keep away.
+    unfollowed
+        A side that stays where it was while the others cool has lost no ledge for certain, for ends follow a cell less
+        than sides do: of such a distance this share counts.
     thin_ledge_mm
         Local ledge at which to act [mm].
     ledge_W_mK, shell_area_frac, emissivity
@@ -75,6 +82,9 @@ class HeatLossLimits(NamedTuple):
     wall_range_C: float = 100.0
     warn_C: float = 350.0
     react_h: float = 2.0
+    melt_out_C_h: float = 17.0
+    melt_out_h: float = 12.0
+    unfollowed: float = 0.5
     thin_ledge_mm: float = 20.0
     ledge_W_mK: float = 1.6
     shell_area_frac: float = 1.6
@@ -124,8 +134,9 @@ class HeatLoss:
     """Scores every side by a CUSUM of its shell residual against the other sides, and by its temperature.
 
     What all sides share (ambient, a warmer cell) is not a local melt and is taken away; with one
-    instrumented side nothing can be taken away and its residual counts as it is. Cells without shell
-    sensors, and sensors whose side is unknown, are not judged (NaN).
+    instrumented side nothing can be taken away and its residual counts as it is. A ledge that thins is
+    told first; the wall is told where it is hot, surely will be within hours, or melts out. Cells without
+    shell sensors, and sensors whose side is unknown, are not judged (NaN).
 
     Parameters
     ----------
@@ -143,7 +154,7 @@ class HeatLoss:
     """
 
     name = "heat_loss"
-    version = "heat_loss/2"
+    version = "heat_loss/3"
     kinds = ("ledge_thinning", "side_wall_hot")
 
     def __init__(self, layout: CellLayout, limits: HeatLossLimits | None = None) -> None:
@@ -218,7 +229,7 @@ class HeatLoss:
         thinning = np.where(judged, self._total / lim.limit, np.nan)
         return (
             Scores("ledge_thinning", "side", thinning),
-            Scores("side_wall_hot", "side", self._wall_score(alive)),
+            Scores("side_wall_hot", "side", self._wall_score(alive, thinning)),
         )
 
     def _learn_cell(self, view: View) -> None:
@@ -247,7 +258,9 @@ class HeatLoss:
         self._rise_C = np.where(fresh, means_C, self._rise_C)
         self._common_C = np.where(fresh, common_C, self._common_C)
         settled = self._observed_s[1] >= lim.min_observed_s
-        z = np.where(settled, relative_C / self._scale_C, np.nan)
+        # What a side has risen itself counts; what it only did not fall with the others counts by half.
+        warmer_C = np.minimum(relative_C, np.maximum(means_C, lim.unfollowed * relative_C))
+        z = np.where(settled, warmer_C / self._scale_C, np.nan)
         cusum_step(self._total, z, weight_s / lim.correlation_s, lim.drift, 2.0 * lim.limit)
         # Spread is learned from quiet hours only, and large values are cut, so a melt does not become normal.
         quiet = fresh & settled & (self._total < 0.25 * lim.limit)
@@ -256,9 +269,14 @@ class HeatLoss:
         learned_C = np.where(quiet, self._scale_C + gain * (size_C - self._scale_C), self._scale_C)
         self._scale_C = np.clip(learned_C, lim.min_scale_C, lim.max_scale_C)
 
-    def _wall_score(self, alive: NDArray[np.bool_]) -> FloatArray:
+    def _pace_C_h(self) -> FloatArray:
+        """How fast every side warms against the others [degC/h]."""
+        return (self._means[0] - self._means[1]) * (3600.0 / (self.limits.slow_s - self.limits.fast_s))
+
+    def _wall_score(self, alive: NDArray[np.bool_], thinning: FloatArray) -> FloatArray:
         """Each side's hottest sensor, now or where it surely will be soon: 1 at the limit, 2 in an emergency."""
         lim = self.limits
+        pace_C_h = self._pace_C_h()
         soon_C = np.where(self._wall_C >= lim.warn_C, self._trend.surely_C(lim.react_h), np.nan)
         # What is to come is worth an alarm, but no emergency yet.
         soon_C = np.minimum(soon_C, lim.wall_hot_C + 0.5 * lim.wall_range_C)
@@ -268,6 +286,9 @@ class HeatLoss:
             here = np.where((self._side == side) & np.isfinite(wall_C), wall_C, -np.inf)
             hottest_C = here.max(axis=1, initial=-np.inf)
             over = 1.0 + (hottest_C - lim.wall_hot_C) / lim.wall_range_C
+            melts_out = (thinning[:, side] >= 1.0) & (pace_C_h[:, side] >= lim.melt_out_C_h)
+            melts_out &= hottest_C + lim.melt_out_h * pace_C_h[:, side] >= lim.wall_hot_C
+            over = np.where(melts_out, np.maximum(over, 1.0), over)
             score[:, side] = np.where(np.isfinite(hottest_C), np.maximum(over, 0.0), np.nan)
         return score
 
@@ -284,8 +305,7 @@ class HeatLoss:
         mine = np.flatnonzero((self._side[cell] == slot) & np.isfinite(self._temp_C[cell]))
         rises_C = self._residual_C[cell, mine]
         relative_C = float(self._rise_C[cell, slot] - self._common_C[cell, slot])
-        spacing_h = (self.limits.slow_s - self.limits.fast_s) / 3600.0
-        rate_C_h = float(self._means[0, cell, slot] - self._means[1, cell, slot]) / spacing_h
+        rate_C_h = float(self._pace_C_h()[cell, slot])
         hottest = int(mine[np.argmax(self._temp_C[cell, mine])]) if len(mine) else -1
         evidence = {
             "shell_rise_C": float(self._rise_C[cell, slot]),

@@ -5,7 +5,7 @@ import pytest
 
 from models.base import Taken, View
 from models.bottom_loss import BottomLoss
-from tests.models.views import START_US, blank, layout
+from tests.models.views import CURRENT, START_US, blank, layout
 
 DAY_US = 86_400_000_000
 CELLS = layout(2)._replace(n_bars=np.array([12, 12]))
@@ -100,8 +100,8 @@ def test_warm_bars_make_iron_alone_believed() -> None:
         return float(score[0])
 
     assert 0.5 <= last(0.0, 120.0) < 1.0
-    assert 0.5 <= last(6.0, 0.0) < 1.0
-    assert last(6.0, 120.0) >= 1.0
+    assert 0.2 <= last(5.0, 0.0) < 1.0
+    assert last(5.6, 120.0) >= 1.0
 
 
 def test_cells_without_bars_are_judged_by_their_metal_only() -> None:
@@ -114,3 +114,36 @@ def test_cells_without_bars_are_judged_by_their_metal_only() -> None:
         last = detector.update(view._replace(samples=(taken,)))[0].value
     assert last[0, 0] == pytest.approx(1.25)
     assert np.isnan(last[1, 0])
+
+
+def test_bars_that_drop_out_and_come_back_do_not_move_the_others() -> None:
+    bars, detector = Bars(), BottomLoss(CELLS)
+    # Half of the bars stand 60 degC lower for good.
+    bars.place_C[:, :6] -= 60.0
+    run(bars, detector, 4.0)
+    scores = []
+    for k in range(round(3 * 86400 / SCAN_S)):
+        view = bars.step()
+        view.bar_temp_C[0, : 5 if k < 150 else 0] = np.nan
+        scores.append(detector.update(view)[0].value[:, 0])
+    assert np.nanmax(scores) < 0.6
+
+
+def test_bars_are_not_judged_while_the_line_is_off_and_warms_again() -> None:
+    bars, detector = Bars(), BottomLoss(CELLS)
+
+    def go(hours: float, current_A: float, cooling_C: np.ndarray) -> np.ndarray:
+        scores = []
+        for _ in range(round(hours * 3600.0 / SCAN_S)):
+            bars.more_C = bars.more_C - cooling_C * SCAN_S / 3600.0
+            view = bars.step()
+            view.scalar[CURRENT] = current_A
+            scores.append(detector.update(view)[0].value[:, 0])
+        return np.array(scores)
+
+    # Bars at the ends cool faster.
+    pace_C_h = np.where(np.abs(np.arange(12) - 5.5) > 4.0, 40.0, 15.0)[None, :]
+    go(96.0, 300_000.0, 0.0 * pace_C_h)
+    assert np.isnan(go(3.0, 0.0, pace_C_h)).all()
+    assert np.isnan(go(3.0, 300_000.0, -pace_C_h)).all()
+    assert np.nanmax(go(48.0, 300_000.0, 0.0 * pace_C_h)) < 0.6

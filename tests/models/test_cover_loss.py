@@ -156,3 +156,30 @@ def test_without_a_duct_thermometer_nothing_is_judged() -> None:
         view.scalar[DUCT, 4] = np.nan
 
     assert np.isnan(gas.run(48.0, blind)[:, 4]).all()
+
+
+@pytest.mark.parametrize(("covers_are_logged", "within_h"), [(True, 17.0), (False, 9.0)])
+def test_an_anode_that_waits_for_its_cover_is_told_after_a_shift_and_a_half(
+    covers_are_logged: bool, within_h: float
+) -> None:
+    gas = Gas()
+    gas.first_h[:] = 0.0
+    undressed = False
+
+    def step() -> float:
+        view = gas.view()
+        hours = (gas.k * SCAN_S / 3600.0) % 20.0
+        done = view.done
+        if covers_are_logged and not undressed and 1.5 <= hours < 1.5 + SCAN_S / 3600.0:
+            done += tuple(Done(c, "cover", view.time_us, {}) for c in range(N))
+        if undressed:
+            view.scalar[DUCT, 2] += 14.0
+        return float(gas.detector.update(view._replace(done=done))[0].value[2, 0])
+
+    before = [step() for _ in range(8 * 120)]
+    assert np.nanmax(before) < 1.0
+    undressed = True
+    after = np.array([step() for _ in range(8 * 19)])
+    told_h = (np.flatnonzero(after >= 1.0)[0] + 1) * SCAN_S / 3600.0
+    assert told_h < within_h
+    assert (told_h > 12.0) == covers_are_logged

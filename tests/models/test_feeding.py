@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.base import Taken
+from models.base import Done, Taken
 from models.feeding import Feeding
 from tests.models.views import CURRENT, CURRENT_A, START_US, VOLTAGE, blank, layout
 
@@ -23,9 +23,19 @@ class Line:
         self.bath_C = np.full(3, 960.0)
         self.seen: dict[str, list[np.ndarray]] = {kind: [] for kind in self.detector.kinds}
 
-    def run(self, hours: float, ratio: tuple[float, ...] = (1.0, 1.0, 1.0), volts: float = 4.15) -> None:
-        """Go on for some hours."""
-        for _ in range(round(hours * 3600.0 / SCAN_s)):
+    def run(
+        self,
+        hours: float,
+        ratio: tuple[float, ...] = (1.0, 1.0, 1.0),
+        volts: float = 4.15,
+        *,
+        logged: bool = True,
+        late: bool = False,
+    ) -> None:
+        """Go on for some hours; entries that are not logged come all at once where ``late``."""
+        held_back: list[Done] = []
+        steps = round(hours * 3600.0 / SCAN_s)
+        for step in range(steps):
             self.time_us += round(SCAN_s * 1e6)
             view = blank(CELLS, self.time_us, SCAN_s)
             view.scalar[VOLTAGE] = volts + 0.01 * self.rng.standard_normal(3)
@@ -34,6 +44,16 @@ class Line:
             now = 0.6 * self.held + 1.2 * self.rng.standard_normal(3)
             view.feed_kg[:] = USE_kg * (np.array(ratio) + 0.25 * (now - self.held)) * self.shot
             self.held = now
+            if not logged:
+                held_back += [
+                    Done(c, "alumina_feed", self.time_us, {"mass_kg": float(view.feed_kg[c])})
+                    for c in range(3)
+                ]
+                view.feed_kg[:] = 0.0
+            if late and step == steps - 1:
+                for entry in held_back:
+                    view.feed_kg[entry.cell] += float(entry.attributes["mass_kg"] or 0.0)
+                view = view._replace(done=tuple(held_back))
             view.anode_age_h[:] = 300.0
             estimate = view.estimate._replace(
                 assessed=np.ones(3, dtype=np.bool_),
@@ -119,3 +139,53 @@ def test_a_risen_cathode_drop_stands_in_the_evidence() -> None:
         line.detector.update(view._replace(samples=(Taken(1, "cathode_drop_V", line.time_us, drop_V),)))
     found = line.detector.explain("sludge", 1, 0)
     assert found.evidence["cathode_drop_rise_mV"] == pytest.approx(57.0, abs=4.0)
+
+
+@pytest.mark.parametrize(("ratio", "kind"), [(1.25, "feeder_blocked"), (0.75, "sludge")])
+def test_a_lasting_change_of_the_shots_is_told_once_and_then_usual(ratio: float, kind: str) -> None:
+    line = Line()
+    line.run(96.0)
+    line.run(24.0, (ratio, 1.0, 1.0))
+    assert line.highest(kind, 24.0)[0] >= 1.0
+    line.run(84.0, (ratio, 1.0, 1.0))
+    line.run(96.0, (ratio, 1.0, 1.0))
+    for name in line.detector.kinds:
+        assert (line.highest(name, 90.0) < 1.0).all(), name
+    # A feeder that is blocked at the new level is found as at the old one.
+    line.run(8.0, (1.33 * ratio, 1.0, 1.0))
+    assert line.highest("feeder_blocked", 8.0)[0] >= 1.0
+
+
+def test_trouble_of_many_days_that_ends_is_over() -> None:
+    line = Line()
+    line.run(96.0)
+    line.run(120.0, (1.25, 1.0, 1.0))
+    line.run(24.0)
+    line.run(72.0)
+    for name in line.detector.kinds:
+        assert (line.highest(name, 72.0) < 1.0).all(), name
+    assert line.detector.explain("sludge", 0, 0).evidence["usual_feed_over_use"] == pytest.approx(
+        1.0, abs=0.03
+    )
+
+
+@pytest.mark.parametrize("hours", [1.5, 3.0, 8.0])
+@pytest.mark.parametrize("late", [False, True])
+def test_a_hole_in_the_feed_log_is_no_trouble(hours: float, late: bool) -> None:
+    line = Line()
+    line.run(72.0)
+    line.run(hours, logged=False, late=late)
+    line.run(36.0)
+    for kind in line.detector.kinds:
+        assert (line.highest(kind, 36.0 + hours) < 1.0).all(), kind
+
+
+def test_trouble_in_the_first_hours_does_not_become_usual() -> None:
+    line = Line()
+    line.run(6.0, (1.3, 1.0, 1.0))
+    line.run(60.0)
+    for kind in line.detector.kinds:
+        assert line.highest(kind, 50.0)[0] < 1.0, kind
+    assert line.detector.explain("sludge", 0, 0).evidence["usual_feed_over_use"] == pytest.approx(
+        1.0, abs=0.03
+    )

@@ -133,3 +133,28 @@ def test_what_the_line_shares_is_no_drift() -> None:
     line = Line()
     line.run(96.0)
     assert np.nanmax(line.run(48.0, ramp)) < 1.0
+
+
+def test_a_bath_that_is_colder_than_usual_beside_warm_shells_is_no_cold_cell() -> None:
+    # After a hot spell the ledge is thin for a day, and what is usual has followed the spell.
+    line = Line()
+    line.run(96.0)
+    assert np.nanmax(line.run(36.0, moved(-5.0, 14.0, -1.8, -0.02))[:, 0]) < 1.0
+    # With shells that cool too it is one.
+    line = Line()
+    line.run(96.0)
+    assert np.nanmax(line.run(36.0, moved(-5.0, -14.0, -1.8, -0.02))[:, 0, 2]) >= 1.0
+
+
+def test_a_cell_on_its_way_home_is_not_told_any_more() -> None:
+    def spell(hold_h: float) -> float:
+        line = Line()
+        line.run(96.0)
+        highest = np.nanmax(line.run(hold_h, moved(9.0, 25.0, 2.0, 0.08))[:, 1, 2])
+        for share in np.linspace(0.75, 0.35, 9):
+            scores = line.run(3.0, moved(9.0 * share, 25.0 * share, 2.0, 0.08))
+            highest = max(highest, np.nanmax(scores[:, 1, 2]))
+        return float(highest)
+
+    assert spell(6.0) < 1.0
+    assert spell(20.0) >= 1.0

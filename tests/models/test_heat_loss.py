@@ -116,9 +116,41 @@ def test_hours_to_the_limit_are_told_and_raise_the_wall_before_it_is_hot() -> No
     # This rise does not rest, and the likeliest is half way to one that does.
     assert 1.5 <= told["hours_to_limit_h"] <= 3.5
     assert told["trend_C_h"] == pytest.approx(27.0, abs=4.0)
-    assert 4.0 < first_h < 5.4
-    # A ledge that thins is told hours before the wall is hot.
-    assert thin_h < first_h - 2.0
+    # Three times as fast as a ledge thins: people keep away from when that is sure, hours before the wall is hot.
+    assert thin_h <= first_h < 5.7 - 2.0
+
+
+@pytest.mark.parametrize("rate_C_h", [6.0, 12.0])
+def test_a_ledge_that_thins_slowly_is_no_hot_wall_until_it_is_near(rate_C_h: float) -> None:
+    cells = layout(1)
+    room, detector = Room(cells), HeatLoss(cells)
+    for view in hours_of(room, 6.0):
+        detector.update(view)
+    warmest_C, thin_h, wall_h = 0.0, np.nan, np.nan
+    for minute in range(round(60 * 190.0 / rate_C_h)):
+        room.shell_C[0, cells.shell_side[0] == DOWN] += rate_C_h / 60.0
+        view = room.step()
+        thinning, wall = (score.value[0, DOWN] for score in detector.update(view))
+        thin_h = minute / 60.0 if np.isnan(thin_h) and thinning >= 1.0 else thin_h
+        if np.isnan(wall_h) and wall >= 1.0:
+            wall_h, warmest_C = minute / 60.0, float(np.nanmax(view.shell_temp_C))
+    assert warmest_C > 420.0
+    assert thin_h < wall_h - 2.0
+
+
+def test_an_end_that_does_not_cool_with_the_cell_has_lost_no_ledge() -> None:
+    cells = layout(1)
+    room, detector = Room(cells), HeatLoss(cells)
+    cools_C_h = np.where(cells.shell_side == TAP, 0.0, -1.2)
+    scores = ledge(room, detector, cools_C_h, 8.0)
+    scores += [detector.update(view)[0].value for view in hours_of(room, 12.0)]
+    assert quiet(scores, 0, TAP)
+    # The same distance by its own rise is a melt.
+    room, detector = Room(cells), HeatLoss(cells)
+    rises_C_h = np.where(cells.shell_side == TAP, 1.2, 0.0)
+    scores = ledge(room, detector, rises_C_h, 8.0)
+    scores += [detector.update(view)[0].value for view in hours_of(room, 12.0)]
+    assert first_hour(scores, 0, TAP) < 20.0
 
 
 def test_a_thermocouple_that_leaps_towards_the_limit_raises_no_wall() -> None:
