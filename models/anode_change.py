@@ -1,7 +1,7 @@
 """Anode changes as objects: logged or recognised, what became of each, and which were not made."""
 
 from collections import deque
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from models.base import CellLayout, FloatArray, IntArray
 
 Verdict = Literal[
     "open", "on_time", "late", "set_high", "set_low", "slipped", "overloaded", "cracked", "poor_contact", "burnt_off",
-    "spike",
+    "spike", "unseen",
 ]  # fmt: skip
 _MIN_US = 60_000_000
 _HOUR_US = 60 * _MIN_US
@@ -47,32 +47,47 @@ class ChangeLimits(NamedTuple):
 
 
 class Change(NamedTuple):
-    """One anode change.
+    """One anode change; plain values only, so that it can be written as JSON (``_asdict``).
 
     Attributes
     ----------
     cell, anode
         Indices from 0.
     time_us
-        When the anode was set, by its current where that is measured, otherwise by the log.
+        When the anode was set, by its current where that was seen, otherwise by the log.
     logged
-        Whether the log has it at this anode.
+        Whether the log has it at this anode, be it late.
+    recognised
+        Whether its loss of current was seen.
+    planned
+        Whether the cell's rhythm expected it; None where no rhythm is known yet.
+    corner
+        Whether the anode stands at an end of its row.
     verdict
-        ``open`` until something is known.
+        ``open`` until something is known; ``unseen`` where the currents of its pick-up were not seen.
     known_us
-        When the verdict was known.
-    level_frac, half_load_h
-        Level against a healthy anode's, and time to half load as far as seen; NaN where unknown.
+        When the verdict was known; 0 while it is open.
+    half_low_h, half_high_h
+        Time to half load that was expected of a healthy anode, 95 of 100 times.
+    half_load_h
+        Time to half load as far as seen; None where it was not.
+    level_ratio
+        Level against a healthy anode's of this cell; None where unknown.
     """
 
     cell: int
     anode: int
     time_us: int
     logged: bool
+    recognised: bool
+    planned: bool | None
+    corner: bool
     verdict: Verdict = "open"
     known_us: int = 0
-    level_frac: float = float("nan")
-    half_load_h: float = float("nan")
+    half_low_h: float | None = None
+    half_high_h: float | None = None
+    half_load_h: float | None = None
+    level_ratio: float | None = None
 
 
 class Entry(NamedTuple):
@@ -110,8 +125,10 @@ class ChangeBook:
         """Hours since each anode was set, NaN where unknown, (n_cells, n_anodes_max)."""
         return np.where(self.set_us > 0, (time_us - self.set_us) / _HOUR_US, np.nan)
 
-    def entries(self, time_us: int, log_age_h: FloatArray, believed: NDArray[np.bool_]) -> None:
-        """Read the log by the ages that follow from it.
+    def entries(
+        self, time_us: int, log_age_h: FloatArray, believed: NDArray[np.bool_]
+    ) -> list[tuple[int, int, int]]:
+        """Read the log by the ages that follow from it; give what is believed at once: cell, anode and time.
 
         Parameters
         ----------
@@ -125,15 +142,16 @@ class ChangeBook:
         known = np.isfinite(log_age_h)
         at_us = np.where(known, time_us - np.nan_to_num(log_age_h) * _HOUR_US, 0.0).astype(np.int64)
         new = np.argwhere(known & (np.abs(at_us - self.logged_us) > 2 * _MIN_US))
+        at_once: list[tuple[int, int, int]] = []
         old_first = sorted(new.tolist(), key=lambda at: int(at_us[at[0], at[1]]))
         for cell, anode in old_first:
             when_us = int(at_us[cell, anode])
             self.logged_us[cell, anode] = when_us
             if believed[cell]:
-                self.set_us[cell, anode] = when_us
-                self._rhythms[cell].note(anode, when_us)
+                at_once.append((cell, anode, when_us))
             else:
                 self._waiting.setdefault(cell, []).append(Entry(anode, when_us, time_us))
+        return at_once
 
     def waiting(self) -> list[tuple[int, Entry]]:
         """Entries whose anode has not shown a change yet, with their cells."""
@@ -171,23 +189,34 @@ class ChangeBook:
         """Whether the cell's rhythm makes a change of this anode no surprise."""
         return self._rhythms[cell].expects(anode, time_us)
 
-    def changed(self, cell: int, anode: int, time_us: int, logged: bool) -> None:
-        """A change was made."""
+    def changed(self, change: Change, listed: bool = True) -> None:
+        """A change was made; one from before the record is learned from, and not listed."""
+        cell, anode, time_us = change.cell, change.anode, change.time_us
+        due = self._rhythms[cell].due
+        planned = None if due is None else self._rhythms[cell].expects(anode, time_us)
         self.set_us[cell, anode] = time_us
         self._rhythms[cell].note(anode, time_us)
-        self._changes.append(Change(cell, anode, time_us, logged))
+        if listed:
+            self._changes.append(change._replace(planned=planned))
+
+    def entered(self, cell: int, anode: int) -> None:
+        """The newest change of an anode, recognised before, has its entry now."""
+        self._replace(cell, anode, {"logged": True})
 
     def judged(
         self, cell: int, anode: int, verdict: Verdict, known_us: int, level: float, half_h: float
     ) -> None:
         """Give the newest change of an anode its verdict; the first that is not ``open`` stands."""
+        figures = {"level_ratio": level, "half_load_h": half_h}
+        known = {name: value if np.isfinite(value) else None for name, value in figures.items()}
+        self._replace(cell, anode, {"verdict": verdict, "known_us": known_us, **known})
+
+    def _replace(self, cell: int, anode: int, fields: dict[str, Any]) -> None:
         for k in range(len(self._changes) - 1, -1, -1):
             change = self._changes[k]
             if (change.cell, change.anode) == (cell, anode):
-                if change.verdict == "open":
-                    self._changes[k] = change._replace(
-                        verdict=verdict, known_us=known_us, level_frac=level, half_load_h=half_h
-                    )
+                if change.verdict == "open" or "verdict" not in fields:
+                    self._changes[k] = change._replace(**fields)
                 return
 
     def overdue(self, cell: int, time_us: int) -> dict[int, float]:

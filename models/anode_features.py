@@ -27,8 +27,9 @@ class Features(NamedTuple):
     ----------
     frac_sum, frac_n, d2_sum, d2_n, last_frac : (n_cells, n_anodes_max)
         Within the minute: share, and squared relative change from scan to scan.
-    q_sum, q_n, elapsed_s, gap_s, hold_s, usual_A : (n_cells,)
-        Within the minute: sum of the rods over the line current; clocks; mean anode current that is usual [A].
+    q_sum, q_n, by_line, elapsed_s, gap_s, hold_s, usual_A : (n_cells,)
+        Within the minute: sum of the rods over the line current, over the usual sum where the line current was never
+        measured (``by_line`` is 0); clocks; mean anode current that is usual [A].
     ring : (n_cells, n_anodes_max, RING) float32
         Share over the cell's common factor, newest minutes; ``filled`` of them, the newest before ``head``.
     q_ring : (n_cells, RING)
@@ -55,6 +56,7 @@ class Features(NamedTuple):
     last_frac: FloatArray
     q_sum: FloatArray
     q_n: FloatArray
+    by_line: FloatArray
     elapsed_s: FloatArray
     gap_s: FloatArray
     hold_s: FloatArray
@@ -98,7 +100,7 @@ def new_features(n_cells: int, width: int) -> Features:
         values[name] = np.full(wide, np.nan)
     for name in ("drift_spread", "step_spread"):
         values[name] = np.full(wide, _SPREAD_START)
-    for name in ("q_sum", "q_n", "elapsed_s", "hold_s", "tick_s"):
+    for name in ("q_sum", "q_n", "by_line", "elapsed_s", "hold_s", "tick_s"):
         values[name] = np.zeros(cells)
     for name in ("usual_A", "q3", "q30"):
         values[name] = np.full(cells, np.nan)
@@ -158,6 +160,11 @@ def _gather(
         f.last_frac[c, j] = frac
     if line_A > 0.0:
         f.q_sum[c] += mean_A * n / line_A
+        f.q_n[c] += 1.0
+        f.by_line[c] = 1.0
+    elif f.by_line[c] == 0.0:
+        # The line current was never measured: the sum against what it usually is.
+        f.q_sum[c] += mean_A / f.usual_A[c]
         f.q_n[c] += 1.0
     f.gap_s[c] = 0.0
 

@@ -15,6 +15,8 @@ QUIET, WATCHED, TOLD, INSTRUMENT, OPEN = 0, 1, 2, 3, 4
 KINDS = ("anode_slip", "anode_spike", "anode_burnoff", "anode_cracked", "anode_overload", "anode_contact")
 SLIP, SPIKE, BURNOFF, CRACKED, OVERLOAD, CONTACT = 0, 1, 2, 3, 4, 5
 NONE = -1
+#: Log odds between a rod and a true loss never grow so sure that ten minutes could not turn them.
+_ROD_LLR_MOST = 8.0
 #: Growth of the share of an anode that picks up [1/h], and time between the middles of the two means of a step [h].
 _PICKUP_1_H, _BETWEEN_H = 0.12, 0.29
 
@@ -56,6 +58,11 @@ class StoryLimits(NamedTuple):
         Share of the mean at which an anode is overloaded whatever came before: field alarms stand at 1.3 to 1.5.
     mean_frac
         Share of the mean up to which a slow rise is no trouble: a rod measurement is good to 1-3 %, heights to 2 mm.
+    rod_sd, rod_llr, rod_min
+        An anode that reads nothing is its rod when the sum of the rods falls by its share, and is burnt off when the
+        others carry that. Error of this comparison in shares of the anode, minute by minute: errors of gain are 1-3 %,
+        but minutes hang together. Log odds at which it is settled, and minutes after which the likelier counts: a
+        burn-off must be known within ten.
     back_frac, back_min
         A story is over when this part of its peak or less was left for so long [min].
     """
@@ -84,6 +91,9 @@ class StoryLimits(NamedTuple):
     deep_llr: float = 15.0
     overload_frac: float = 1.4
     mean_frac: float = 1.08
+    rod_sd: float = 0.5
+    rod_llr: float = 3.0
+    rod_min: float = 7.0
     back_frac: float = 0.35
     back_min: float = 45.0
 
@@ -108,7 +118,8 @@ class Stories(NamedTuple):
     lowest
         Lowest three-minute share since it began.
     llr
-        Of the noise: spike against slip or overload; contact against crack.
+        Of the noise: spike against slip or overload; contact against crack. Of an anode without current: its rod
+        against a true loss.
     returns
         How often the current came back and left again.
     q_slow : (n_cells,)
@@ -298,13 +309,34 @@ def _go_on(f: Features, s: Stories, c: int, j: int, n: int, young: bool, lim: St
 
 
 @kernel
-def _open(f: Features, s: Stories, c: int, j: int) -> None:
+def _open(f: Features, s: Stories, c: int, j: int, n: int, lim: StoryLimits) -> None:
     """Continue the story of an anode that lost its current; how it ends is decided elsewhere."""
     s.minutes[c, j] += f.tick_s[c] / 60.0
     s.now[c, j] = 1.0 - f.y3[c, j] / s.pre[c, j]
     s.lowest[c, j] = min(s.lowest[c, j], f.y3[c, j])
     if f.y3[c, j] > 0.6 * s.pre[c, j]:
         quieten(s, c, j)
+        return
+    # Later the sum has moved for reasons of its own; a sum that fits neither is the line's meter.
+    if 2.0 <= s.minutes[c, j] <= 150.0 and not np.isnan(f.q3[c]) and not np.isnan(s.q_pre[c, j]):
+        share = instrument_share(f, s, c, j, n)
+        if abs(share - 0.5) < 1.5:
+            odds = s.llr[c, j] + min(max((share - 0.5) / lim.rod_sd**2, -2.0), 2.0)
+            s.llr[c, j] = min(max(odds, -_ROD_LLR_MOST), _ROD_LLR_MOST)
+
+
+def without_current(f: Features, s: Stories, lim: StoryLimits) -> NDArray[np.bool_]:
+    """Anodes that lost their current, or whose rod says so, (n_cells, n_anodes_max).
+
+    Parameters
+    ----------
+    f, s
+        Newest features and stories.
+    lim
+        See `StoryLimits`.
+    """
+    dead = (s.phase == INSTRUMENT) & (s.lowest < lim.open_frac * s.pre) & (s.minutes <= 150.0)
+    return (s.phase == OPEN) | (dead & (f.y3 < lim.open_frac * s.pre))
 
 
 @kernel
@@ -343,15 +375,16 @@ def story_step(
                 continue
             phase = s.phase[c, j]
             lost = phase == OPEN or (phase == TOLD and s.kind[c, j] == BURNOFF)
+            lost = lost or (phase == INSTRUMENT and s.lowest[c, j] < lim.open_frac * s.pre[c, j])
             if lost:
-                _open(f, s, c, j)
+                _open(f, s, c, j, n_anodes[c], lim)
                 continue
             before = s.pre[c, j] if phase != QUIET else f.y30[c, j]
             two = f.filled[c, j] >= 2 and f.ring[c, j, (f.head[c, j] - 2) % RING] < lim.open_frac * before
             if before > 0.3 and y1 < lim.open_frac * before and two:
                 q_pre = s.q_pre[c, j] if phase != QUIET else f.q30[c]
                 _begin(s, c, j, OPEN, before, q_pre, -1.0, True)
-                _open(f, s, c, j)
+                _open(f, s, c, j, n_anodes[c], lim)
             elif phase == QUIET:
                 _look(f, s, c, j, young[c, j], near[c, j], lim)
             else:

@@ -6,7 +6,18 @@ from models import anode_story as story
 from models.anode_change import Change, ChangeBook, ChangeLimits, Verdict
 from models.anode_explaining import AnodeFacts, weigh
 from models.anode_features import feature_step, forget, new_features
-from models.anode_pickup import BIN_H, BINS, HIGH, LATE, LOW, PickupLimits, new_pickups, pickup_step, restart
+from models.anode_pickup import (
+    BIN_H,
+    BINS,
+    HIGH,
+    LATE,
+    LOW,
+    PickupLimits,
+    expected_half_h,
+    new_pickups,
+    pickup_step,
+    restart,
+)
 from models.base import CellLayout, Explanation, FloatArray, Scores, View
 from models.explaining import explanation
 from twin.signals import SCALAR_READINGS
@@ -20,6 +31,8 @@ _UNREPORTED_H = 24.0
 _CAUGHT_UP_FRAC = 0.93
 #: An anode in trouble is changed out of turn: its loss of current within this time is no surprise.
 _TROUBLE_H = 24.0
+#: First half hour of a pick-up that says something.
+_JUDGED_FROM = 6
 _PICKUP_KINDS = {"anode_slow_pickup": LATE, "anode_set_high": HIGH, "anode_set_low": LOW}
 _PICKUP_VERDICTS: dict[int, Verdict] = {LATE: "late", HIGH: "set_high", LOW: "set_low"}
 _STORY_VERDICTS: dict[int, Verdict] = {
@@ -79,7 +92,7 @@ class Anodes:
         self._exists = np.arange(width)[None, :] < self._n[:, None]
         self._features = new_features(n_cells, width)
         self._stories = story.new_stories(n_cells, width)
-        self._pickups = new_pickups(n_cells, width)
+        self._pickups = new_pickups(n_cells, width, self.pickup_limits)
         self._book = ChangeBook(layout, self.limits)
         self._settled = np.ones((n_cells, width), dtype=np.bool_)
         self._heard = np.zeros(n_cells, dtype=np.bool_)
@@ -129,7 +142,9 @@ class Anodes:
         heat_C = view.estimate.superheat_C
         self._superheat_C = np.where(np.isfinite(heat_C), heat_C, self._superheat_C)
         self._mean_A = f.usual_A.copy()
-        self._book.entries(now_us, view.anode_age_h[:, : self._exists.shape[1]], ~self._heard)
+        log_age_h = view.anode_age_h[:, : self._exists.shape[1]]
+        for cell, anode, at_us in self._book.entries(now_us, log_age_h, ~self._heard):
+            self._renew(cell, anode, at_us, logged=True, seen=False)
         self._heard |= f.tick_s > 0.0
         age_h = self._book.age_h(now_us)
         young = age_h < self.limits.young_h
@@ -140,12 +155,14 @@ class Anodes:
         story.story_step(f, s, self._n, young, near & ~fresh, self.story_limits)
         self._trouble_us[s.phase == story.TOLD] = now_us
         self._log(now_us)
-        for cell, anode in np.argwhere(s.phase == story.OPEN).tolist():
+        for cell, anode in np.argwhere(story.without_current(f, s, self.story_limits)).tolist():
             if f.tick_s[cell] > 0.0:
                 self._lost(cell, anode, now_us)
         age_h = self._book.age_h(now_us)
         self._settled = ~(age_h < self.limits.young_h)
-        seen = np.where(np.isfinite(f.y1) & (s.phase != story.OPEN), f.y10, np.nan)
+        seen = np.where(
+            np.isfinite(f.y1) & (s.phase != story.OPEN) & (s.phase != story.INSTRUMENT), f.y10, np.nan
+        )
         pickup_step(self._pickups, age_h, seen, f.tick_s, self._n, self._corner, self.pickup_limits)
         self._late[:] = 0.0
         for cell in np.flatnonzero(self._heard).tolist():
@@ -154,15 +171,21 @@ class Anodes:
         self._score(age_h, now_us)
         self._judge(age_h, now_us)
 
-    def _renew(self, cell: int, anode: int, time_us: int, logged: bool) -> None:
+    def _renew(self, cell: int, anode: int, time_us: int, logged: bool, seen: bool) -> None:
         """Another anode stands in this place."""
-        self._book.changed(cell, anode, time_us, logged)
+        corner = bool(self._corner[cell, anode])
+        low_h, high_h = expected_half_h(self._pickups, cell, corner, self.pickup_limits)
+        listed = self._time_us - time_us < self.limits.young_h * _HOUR_US
+        change = Change(
+            cell, anode, time_us, logged, seen, None, corner, half_low_h=low_h, half_high_h=high_h
+        )
+        self._book.changed(change, listed)
         forget(self._features, cell, anode)
         story.quieten(self._stories, cell, anode)
         restart(self._pickups, cell, anode)
         self._trouble_us[cell, anode] = 0
         self._unreported_us[cell, anode] = 0
-        self._awaited[cell, anode] = True
+        self._awaited[cell, anode] = listed
         self._called[cell, anode] = -1
 
     def _lost(self, cell: int, anode: int, now_us: int) -> None:
@@ -173,23 +196,24 @@ class Anodes:
         entry = book.entry_for(cell, anode, lost_us)
         if entry is not None:
             book.drop(cell, entry)
-            self._renew(cell, anode, lost_us, True)
+            self._renew(cell, anode, lost_us, logged=True, seen=True)
             return
         if minutes < self.story_limits.open_min:
             return
-        if (
-            story.instrument_share(self._features, s, cell, anode, int(self._n[cell])) > 0.5
-            and minutes < 2.0 * lim.log_min
-        ):
+        odds = float(s.llr[cell, anode])
+        if abs(odds) < self.story_limits.rod_llr and minutes < self.story_limits.rod_min:
+            return
+        if odds > 0.0:
             s.phase[cell, anode] = story.INSTRUMENT
             return
+        s.phase[cell, anode] = story.OPEN
         low = float(s.lowest[cell, anode]) <= lim.new_frac
         in_trouble = now_us - self._trouble_us[cell, anode] < _TROUBLE_H * _HOUR_US
         if not low or not (in_trouble or book.expects(cell, anode, lost_us)):
             self._burnt_off(cell, anode)
         elif book.named_instead(cell, anode, lost_us, now_us) or minutes >= lim.patience_min:
             instead = book.named_instead(cell, anode, lost_us, now_us)
-            self._renew(cell, anode, lost_us, False)
+            self._renew(cell, anode, lost_us, logged=False, seen=True)
             self._unreported_us[cell, anode] = now_us
             self._named_instead[cell, anode] = instead
 
@@ -207,6 +231,7 @@ class Anodes:
             if abs(int(book.set_us[cell, j]) - entry.time_us) <= lim.log_min * _MIN_US:
                 # Recognised before it was entered.
                 self._unreported_us[cell, j] = 0
+                book.entered(cell, j)
                 book.drop(cell, entry)
             elif s.phase[cell, j] == story.OPEN and book.entry_for(cell, j, now_us - 60_000_000) is not None:
                 continue
@@ -217,7 +242,7 @@ class Anodes:
                 if believed or waited_min > lim.log_min:
                     book.drop(cell, entry)
                 if believed:
-                    self._renew(cell, j, entry.time_us, True)
+                    self._renew(cell, j, entry.time_us, logged=True, seen=not unseen)
 
     def _score(self, age_h: FloatArray, now_us: int) -> None:
         """Scores of this minute."""
@@ -261,12 +286,16 @@ class Anodes:
         s, p = self._stories, self._pickups
         troubled = (s.phase == story.TOLD) & (s.kind != story.NONE)
         ripe = troubled | (self._called >= 0) | (age_h >= self.limits.young_h)
+        # Two thirds of the time in which a pick-up is judged.
+        enough = np.isfinite(p.seen[:, :, _JUDGED_FROM:]).sum(axis=2) >= 2 * (BINS - _JUDGED_FROM) // 3
         for cell, anode in np.argwhere(self._awaited & ripe).tolist():
             verdict: Verdict = "on_time"
             if self._called[cell, anode] >= 0:
                 verdict = _PICKUP_VERDICTS[int(self._called[cell, anode])]
             elif troubled[cell, anode]:
                 verdict = _STORY_VERDICTS[int(s.kind[cell, anode])]
+            elif not enough[cell, anode]:
+                verdict = "unseen"
             half = np.flatnonzero(p.seen[cell, anode] >= 0.5)
             half_h = BIN_H * (float(half[0]) + 1.0) if len(half) else np.nan
             level = float(np.exp(p.level_ln[cell, anode]))

@@ -1,5 +1,6 @@
 """Anodes in made-up cells: faults by the table of the physics reference 5.4, changes by its law, and healthy ones."""
 
+import json
 import pickle
 from dataclasses import dataclass, field
 from functools import cache
@@ -107,10 +108,19 @@ def settled(hours: int = 20) -> tuple[Cell, Anodes]:
 def test_healthy_days_with_changes_are_quiet_and_every_change_is_on_time() -> None:
     cell, detector = settled(90)
     changes = detector.verdicts()
-    assert [c.anode for c in changes] == [0, 7, 14]
+    # The first was made a day before the record.
+    assert [c.anode for c in changes] == [13, 0, 7, 14]
     assert all(c.logged for c in changes)
-    assert [c.verdict for c in changes] == ["on_time", "on_time", "open"]
-    assert changes[1].half_load_h == pytest.approx(9.0, abs=1.0)
+    assert [c.recognised for c in changes] == [False, True, True, True]
+    assert [c.verdict for c in changes] == ["unseen", "on_time", "on_time", "open"]
+    change = changes[2]
+    assert change.half_load_h == pytest.approx(9.0, abs=1.0)
+    assert change.half_low_h is not None
+    assert change.half_high_h is not None
+    assert change.half_low_h < 9.0 < change.half_high_h
+    assert change.planned
+    # Plain values: the report and the page write them as they are.
+    assert json.loads(json.dumps(change._asdict(), allow_nan=False))["verdict"] == "on_time"
     assert cell.minutes == 90 * 60
 
 
@@ -154,6 +164,42 @@ def test_burnt_off_anode_is_told_from_a_change_by_rhythm_and_from_a_broken_rod_b
     cell.change(12)
     run(cell, detector, 0.1)
     assert run(cell, detector, 1.0) == {}
+
+
+@pytest.mark.parametrize("line", [True, False], ids=["line current", "rods alone"])
+def test_dead_rod_is_no_burnoff_and_a_burnoff_taken_for_one_is_told_after_all(line: bool) -> None:
+    cell, detector = settled()
+
+    def minute(wrong: float = 1.0) -> dict[str, float]:
+        view = cell.view()
+        view.scalar[CURRENT] = CURRENT_A * wrong if line else np.nan
+        return {score.kind: float(np.nanmax(score.value)) for score in detector.update(view)}
+
+    if not line:
+        detector = Anodes(cell.cells)
+        for _ in range(90):
+            minute()
+    cell.gain[3] = 0.0
+    assert all(minute()["anode_burnoff"] < 1.0 for _ in range(180))
+    cell.factor[12] = 0.05
+    # The meter of the line reads one anode too much just then: the sum says that a rod has failed.
+    wrong = 1.0 + 1.0 / N if line else 1.0
+    told = [minute(wrong)["anode_burnoff"] >= 1.0 for _ in range(5)]
+    assert any(told) != line
+    told += [minute()["anode_burnoff"] >= 1.0 for _ in range(12)]
+    assert told[-1]
+
+
+def test_change_of_which_no_current_was_seen_is_not_on_time() -> None:
+    cell, detector = settled(28)
+    for number in range(36 * 60):
+        view = cell.view()
+        if 2 * 60 < number < 30 * 60:
+            view.anode_current_A[:] = np.nan
+        detector.update(view)
+    change = next(c for c in detector.verdicts() if c.anode == 7)
+    assert change.verdict == "unseen"
+    assert (change.logged, change.recognised, change.half_load_h) == (True, False, None)
 
 
 @pytest.mark.parametrize(
