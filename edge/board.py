@@ -124,8 +124,10 @@ class ChangeRow(NamedTuple):
         What became of it, by the names of ``models.anode_change``; ``open`` until something is known.
     known_us
         When that was known, UTC microseconds; 0 while it is open.
-    level_frac
+    level_ratio
         Its current against that of a healthy anode of its age; None where unknown.
+    half_load_h, half_low_h, half_high_h
+        When it carried half, and when that was expected of a healthy one; None where unknown.
     """
 
     anode: int
@@ -133,7 +135,10 @@ class ChangeRow(NamedTuple):
     logged: bool
     verdict: str
     known_us: int
-    level_frac: float | None
+    level_ratio: float | None
+    half_load_h: float | None
+    half_low_h: float | None
+    half_high_h: float | None
 
 
 class _Ring:

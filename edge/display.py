@@ -1,6 +1,5 @@
 """Carries what the pipeline knows onto the board that the page shows."""
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -145,9 +144,21 @@ def _changes(pipeline: Pipeline) -> dict[str, list[ChangeRow]]:
     """Anode changes that the detectors know of, by cell."""
     found: dict[str, list[ChangeRow]] = {}
     for change in pipeline.panel.anode_changes():
-        level = None if math.isnan(change.level_frac) else round(change.level_frac, 3)
         row = ChangeRow(
-            change.anode + 1, change.time_us, change.logged, change.verdict, change.known_us, level
+            change.anode + 1,
+            change.time_us,
+            change.logged,
+            change.verdict,
+            change.known_us,
+            *(
+                None if figure is None else round(figure, 3)
+                for figure in (
+                    change.level_ratio,
+                    change.half_load_h,
+                    change.half_low_h,
+                    change.half_high_h,
+                )
+            ),
         )
         found.setdefault(pipeline.plant.cells[change.cell].id, []).append(row)
     return found

@@ -79,6 +79,7 @@ VERDICTS: dict[str, tuple[str, str]] = {
     "burnt_off": ("脱极", "burnt off"),
     "spike": ("长包", "spike"),
     "open": ("尚未判定", "not judged"),
+    "unseen": ("未观测到", "not seen"),
 }
 
 _REASONS: tuple[tuple[str, str], ...] = (

@@ -20,10 +20,15 @@ SCHEMA = pa.schema(
         ("cell", pa.string()),
         ("anode", pa.int64()),
         ("logged", pa.bool_()),
+        ("recognised", pa.bool_()),
+        ("planned", pa.bool_()),
+        ("corner", pa.bool_()),
         ("verdict", pa.string()),
         ("known", _TIME),
-        ("level_frac", pa.float64()),
+        ("half_low_h", pa.float64()),
+        ("half_high_h", pa.float64()),
         ("half_load_h", pa.float64()),
+        ("level_ratio", pa.float64()),
     ]
 )
 
@@ -72,10 +77,15 @@ class VerdictLog:
                 self._plant.cells[change.cell].id,
                 change.anode + 1,
                 change.logged,
+                change.recognised,
+                change.planned,
+                change.corner,
                 change.verdict,
                 change.known_us or None,
-                change.level_frac,
+                change.half_low_h,
+                change.half_high_h,
                 change.half_load_h,
+                change.level_ratio,
             )
             for change in self._changes.values()
         ]

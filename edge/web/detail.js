@@ -113,9 +113,13 @@ export class Detail {
   /** What became of the cell's newest anode changes. */
   changes(rows) {
     const items = rows.map((row) => {
-      const item = part("li", row.verdict === "open" || row.verdict === "on_time" ? "" : "odd");
+      const item = part("li", ["open", "on_time", "unseen"].includes(row.verdict) ? "" : "odd");
       const words = [named("verdict", row.verdict)];
-      if (row.level_frac !== null) words.push(`${number(100 * row.level_frac)} %`);
+      if (row.level_ratio !== null) words.push(`${number(100 * row.level_ratio)} %`);
+      if (row.half_load_h !== null && row.half_low_h !== null) {
+        const [h, low, high] = [row.half_load_h, row.half_low_h, row.half_high_h].map((hours) => number(hours, 1));
+        words.push(text("halfLoad", { h, low, high }));
+      }
       if (row.known_us) words.push(text("knownAfter", { age: duration((row.known_us - row.time_us) / 1e6) }));
       if (!row.logged) words.push(text("notLogged"));
       const when = `${day(row.time_us).slice(5)} ${clock(row.time_us)}`;

@@ -61,6 +61,7 @@ export const TEXTS = {
     missing: "no value",
     changes: "Anode changes",
     knownAfter: "known after {age}",
+    halfLoad: "half load {h} h, expected {low} to {high}",
     notLogged: "not logged",
     verdict: {
       open: "not judged yet",
@@ -74,6 +75,7 @@ export const TEXTS = {
       poor_contact: "poor contact",
       burnt_off: "burnt off",
       spike: "spike",
+      unseen: "not seen",
     },
     clock: "plant time",
     side: { duct: "duct end", tap: "tap end", up: "upstream side", down: "downstream side" },
@@ -180,6 +182,7 @@ export const TEXTS = {
     missing: "无数值",
     changes: "换极记录",
     knownAfter: "{age}后判定",
+    halfLoad: "半载 {h} h，预期 {low}～{high}",
     notLogged: "未登记",
     verdict: {
       open: "尚未判定",
@@ -193,6 +196,7 @@ export const TEXTS = {
       poor_contact: "接触不良",
       burnt_off: "脱极",
       spike: "长包",
+      unseen: "未观测到",
     },
     clock: "厂区时间",
     side: { duct: "烟道端", tap: "出铝端", up: "上游侧", down: "下游侧" },

@@ -21,9 +21,10 @@ def test_a_change_keeps_its_newest_verdict(tmp_path: Path) -> None:
     (tmp_path / "plant.toml").write_text(PLANT, encoding="utf-8")
     plant = load_plant(tmp_path / "plant.toml")
     log = VerdictLog(plant)
-    first, other = Change(1, 2, 2_000_000, logged=False), Change(0, 0, 1_000_000, logged=True)
+    first = Change(1, 2, 2_000_000, logged=False, recognised=True, planned=None, corner=False)
+    other = Change(0, 0, 1_000_000, logged=True, recognised=True, planned=True, corner=True)
     log.note([first, other])
-    log.note([first._replace(verdict="set_low", known_us=5_000_000, level_frac=1.3)])
+    log.note([first._replace(verdict="set_low", known_us=5_000_000, level_ratio=1.3)])
     log.write(tmp_path / "verdicts.parquet")
     found = read_verdicts(tmp_path / "verdicts.parquet", plant)
     assert found is not None
