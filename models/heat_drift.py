@@ -42,10 +42,10 @@ class DriftLimits(NamedTuple):
     others_least
         With at least this many other cells of the line, their median movement is taken away.
     returning
-        A cell whose warmth has come back to less than this share of its farthest is on its way home: evidence wears off,
-        and nothing is learned as usual.
+        A cell whose warmth has come back to less than this share of its farthest is on its way home: evidence wears
+        off, and nothing is learned as usual.
     peak_h
-        The farthest is forgotten over this time [h].
+        The farthest is forgotten over this time [h]: a cell takes a day or two to come home.
     """
 
     drift: float = 1.0
