@@ -12,8 +12,8 @@ _HOURS = 72
 WINDOWS_h = (4, 6, 12, 24, 72)
 #: Blocks of six hours from which the usual ratio is learned, after they have become this old [h].
 _BLOCK_h, _AGE_h = 6, 12
-#: Before anything is learned the ratio is one, give or take twice the error of a shot's mass.
-_PRIOR_sd = 0.10
+#: Before anything is learned the ratio is one, give or take the error of a shot's mass.
+_PRIOR_sd = 0.05
 #: Blocks from which on the usual ratio is their median: one block of trouble must not be what is usual.
 _FIRST_blocks = 3
 #: Bounds of the spread of the ratio over six hours: what the bath holds back swings by that much at least.
@@ -156,8 +156,8 @@ class AluminaBalance:
         )
         self._move_level(cells)
         fed = self._ratio(cells, slice(-WINDOWS_h[0], None)) > _NO_LOG
-        blocks = np.where(self._blocks[cells] >= _FIRST_blocks, self._blocks[cells], 0.0)
-        doubt = 1.0 / np.sqrt(_PRIOR_sd**-2 + blocks / self._spread[cells] ** 2)
+        spread = np.where(self._blocks[cells] < _FIRST_blocks, _MOST_sd, self._spread[cells])
+        doubt = 1.0 / np.sqrt(_PRIOR_sd**-2 + self._blocks[cells] / spread**2)
         doubt = np.hypot(doubt, _FLOOR_sd)
         for k, hours in enumerate(WINDOWS_h):
             ratio = self._ratio(cells, slice(_HOURS - hours, _HOURS))
@@ -194,7 +194,9 @@ class AluminaBalance:
         # A far block is trouble, not news.
         self.usual[cells] += gain * np.clip(off, -_CLIP, _CLIP)
         if young.size:
-            self.usual[young] = np.nanmedian(self._first[young], axis=1)
+            # One stands beside the first two blocks.
+            known = np.where(np.isfinite(self._first[young]), self._first[young], 1.0)
+            self.usual[young] = np.median(known, axis=1)
         # 1.25: from mean absolute to standard deviation of a normal law.
         spread = self._spread[cells] + gain * (
             1.25 * np.abs(np.clip(off, -_CLIP, _CLIP)) - self._spread[cells]

@@ -42,10 +42,10 @@ class DriftLimits(NamedTuple):
     others_least
         With at least this many other cells of the line, their median movement is taken away.
     returning
-        A cell whose warmth has come back to less than this share of its farthest is on its way home, and no more
-        evidence is gathered.
+        A cell whose warmth has come back to less than this share of its farthest is on its way home: evidence wears
+        off, and nothing is learned as usual.
     peak_h
-        The farthest is forgotten over this time [h].
+        The farthest is forgotten over this time [h]: a cell takes a day or two to come home.
     """
 
     drift: float = 1.0
@@ -151,7 +151,7 @@ class HeatDrift:
             both = np.minimum(warm, why)
             home = far < lim.returning * self._peak[row]
             withheld |= home & (both > lim.drift)
-            both = np.where(home, np.minimum(both, lim.drift), both)
+            both = np.where(home, np.minimum(both, 0.5 * lim.drift), both)
             cusum_step(self._total[row : row + 1], both[None, :], share, lim.drift, 1.25 * lim.limit)
             # A cell that has come back is to end its alarm within hours.
             self._total[row, both < 0.5 * lim.drift] *= 1.0 - share[0, 0]
