@@ -79,7 +79,7 @@ class PickupLimits(NamedTuple):
     law_error: float = 5.0
     independent: float = 0.5
     corner_ln: float = 0.08
-    corner_ln_sd: float = 0.08
+    corner_ln_sd: float = 0.12
     odds_ln: float = 3.0
 
 
