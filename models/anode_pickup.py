@@ -70,8 +70,8 @@ class PickupLimits(NamedTuple):
     late_from_h: float = 6.0
     level_from_frac: float = 0.66
     plant_sd: tuple[float, float, float, float] = (0.20, 0.05, 0.0, 0.4)
-    cell_sd: tuple[float, float, float, float] = (0.12, 0.045, 0.03, 0.1)
-    own_count: float = 2.0
+    cell_sd: tuple[float, float, float, float] = (0.15, 0.045, 0.03, 0.1)
+    own_count: float = 1.0
     late_ln: float = 0.45
     late_ln_sd: float = 0.25
     high_ln: float = -0.21
