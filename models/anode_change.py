@@ -70,9 +70,9 @@ class Change(NamedTuple):
     half_low_h, half_high_h
         Time to half load that was expected of a healthy anode, 95 of 100 times.
     half_load_h
-        Time to half load as far as seen; None where it was not.
+        Time to half load; None where it was not seen, and while the anode is younger than 30 h.
     level_ratio
-        Level against a healthy anode's of this cell; None where unknown.
+        Level against a healthy anode's of this cell; None as before.
     """
 
     cell: int
@@ -203,13 +203,13 @@ class ChangeBook:
         """The newest change of an anode, recognised before, has its entry now."""
         self._replace(cell, anode, {"logged": True})
 
-    def judged(
-        self, cell: int, anode: int, verdict: Verdict, known_us: int, level: float, half_h: float
-    ) -> None:
+    def judged(self, cell: int, anode: int, verdict: Verdict, known_us: int) -> None:
         """Give the newest change of an anode its verdict; the first that is not ``open`` stands."""
-        figures = {"level_ratio": level, "half_load_h": half_h}
-        known = {name: value if np.isfinite(value) else None for name, value in figures.items()}
-        self._replace(cell, anode, {"verdict": verdict, "known_us": known_us, **known})
+        self._replace(cell, anode, {"verdict": verdict, "known_us": known_us})
+
+    def measured(self, cell: int, anode: int, level: float | None, half_h: float | None) -> None:
+        """Add what the whole pick-up showed."""
+        self._replace(cell, anode, {"level_ratio": level, "half_load_h": half_h})
 
     def _replace(self, cell: int, anode: int, fields: dict[str, Any]) -> None:
         for k in range(len(self._changes) - 1, -1, -1):

@@ -25,6 +25,9 @@ _DOUBT_LN = 2.0
 #: In what pick-ups differ: time, level, share at the start, steepness.
 _TIME, _LEVEL, _START, _STEEP = 0, 1, 2, 3
 _WAYS = 4
+#: Stretches of time tried, natural logarithm; and the distance over which a slope is taken.
+_S_LOW, _S_STEP, _S_COUNT = -0.6, 0.1, 22
+_LN_BESIDE = 2.0 * log(1.1)
 
 
 class PickupLimits(NamedTuple):
@@ -40,7 +43,7 @@ class PickupLimits(NamedTuple):
     plant_sd, cell_sd
         Spread of ln(time), ln(level), share at the start and ln(steepness) between plants, and between healthy changes
         of one cell before its own is known. Time: half load at 6 to 12 h over all plants is 0.2; one cell, with one
-        bath and crew, spreads by half of that. Level: one millimetre of height is 2 %, a setting is good to two, a rod
+        bath and crew, spreads by less. Level: one millimetre of height is 2 %, a setting is good to two, a rod
         measurement to 1-3 %. Start: 0.03 to 0.08. Steepness: half load at 6 to 12 h and 90 % at 16 to 30 h leave the
         exponent of the law between 1.1 and 2.4.
     own_count
@@ -57,10 +60,9 @@ class PickupLimits(NamedTuple):
         Anodes at the ends of their rows stand colder and take longer, natural logarithm, by an amount that is known
         to no one: mean and spread.
     odds_ln
-        Natural logarithm of the odds, against a healthy change, at which a verdict is given: 20 to 1. At most one
-        healthy change in 20 ever passes them (Ville), and as spreads are learned from wide ones downwards it is far
-        fewer; with 3 % of changes wrong, 33 to 1 would be needed for every second verdict to be right by these odds
-        alone.
+        Natural logarithm of the odds, against a healthy change, at which a verdict is given: 12 to 1. At most one
+        healthy change in 12 ever passes them (Ville); as spreads are learned from wide ones downwards it is one in some
+        hundred. With 3 % of changes wrong these odds alone make one verdict in four right; measured, it is more.
     """
 
     from_h: float = 3.0
@@ -68,19 +70,19 @@ class PickupLimits(NamedTuple):
     late_from_h: float = 6.0
     level_from_frac: float = 0.66
     plant_sd: tuple[float, float, float, float] = (0.20, 0.05, 0.0, 0.4)
-    cell_sd: tuple[float, float, float, float] = (0.10, 0.045, 0.03, 0.1)
-    own_count: float = 4.0
+    cell_sd: tuple[float, float, float, float] = (0.15, 0.045, 0.03, 0.1)
+    own_count: float = 1.0
     late_ln: float = 0.45
     late_ln_sd: float = 0.25
     high_ln: float = -0.21
     low_ln: float = 0.21
     set_ln_sd: float = 0.09
     error_ln: float = 0.02
-    law_error: float = 5.0
+    law_error: float = 4.0
     independent: float = 0.5
     corner_ln: float = 0.08
-    corner_ln_sd: float = 0.08
-    odds_ln: float = 3.0
+    corner_ln_sd: float = 0.12
+    odds_ln: float = 2.5
 
 
 class Pickups(NamedTuple):
@@ -177,9 +179,9 @@ def _shape_at(shape: FloatArray, age_h: float) -> float:
 
 @kernel
 def _sums(
-    ln_seen: FloatArray, shape: FloatArray, error_ln: float, lim: PickupLimits
+    ln_seen: FloatArray, shape: FloatArray, age_h: float, stretch: float, error_ln: float, lim: PickupLimits
 ) -> tuple[FloatArray, FloatArray, float]:
-    """Normal equations of a pick-up's distance from the shape in the four ways in which pick-ups differ."""
+    """Normal equations of a pick-up's distance from the stretched shape, in the four ways in which pick-ups differ."""
     a, b, rr = np.zeros((_WAYS, _WAYS)), np.zeros(_WAYS), 0.0
     way = np.empty(_WAYS)
     half_h = BIN_H
@@ -190,12 +192,13 @@ def _sums(
     for k in range(int(lim.from_h / BIN_H) - 1, BINS):
         if isnan(ln_seen[k]):
             continue
-        last = min(k + 1, BINS - 1)
-        slope = log(shape[last] / shape[k - 1]) / log((last + 1.0) / k)
-        r = ln_seen[k] - log(shape[k])
+        at_h = min(BIN_H * (k + 1), age_h) * exp(-stretch)
+        expected = _shape_at(shape, at_h)
+        slope = log(_shape_at(shape, 1.1 * at_h) / _shape_at(shape, at_h / 1.1)) / _LN_BESIDE
+        r = ln_seen[k] - log(expected)
         way[_TIME], way[_LEVEL] = -slope, 1.0
-        way[_START] = max(1.0 - shape[k], 0.0) / shape[k]
-        way[_STEEP] = slope * log(BIN_H * (k + 1) / half_h)
+        way[_START] = max(1.0 - expected, 0.0) / expected
+        way[_STEEP] = slope * log(at_h / half_h)
         rr += weight * r * r
         for i in range(_WAYS):
             b[i] += weight * r * way[i]
@@ -244,36 +247,47 @@ def _judge(p: Pickups, c: int, j: int, age_h: float, corner: bool, lim: PickupLi
     for k in range(newest + 1):
         if not isnan(p.seen[c, j, k]):
             ln_seen[k] = log(max(p.seen[c, j, k], 0.01))
-    # The newest half hour has not ended yet.
-    ln_seen[newest] += log(p.shape[c, newest] / _shape_at(p.shape[c], min(age_h, BIN_H * (newest + 1))))
     error_ln = lim.error_ln * (1.0 + lim.law_error / (1.0 + p.healthy[c]) ** 2)
-    a, b, rr = _sums(ln_seen, p.shape[c], error_ln, lim)
-    if a[_LEVEL, _LEVEL] == 0.0:
+    if np.isnan(ln_seen[int(lim.from_h / BIN_H) - 1 :]).all():
         return
-    mean, found, sd = np.zeros(_WAYS), np.empty(_WAYS), p.spread[c].copy()
+    sd, usual_ln = p.spread[c].copy(), 0.0
     if corner:
-        mean[_TIME] = lim.corner_ln
+        usual_ln = lim.corner_ln
         sd[_TIME] = sqrt(sd[_TIME] ** 2 + lim.corner_ln_sd**2)
-    healthy = _evidence(a, b, rr, mean, sd, found)
+    usual_sd = sd.copy()
     loaded = _shape_at(p.shape[c], age_h)
-    usual, usual_sd = mean.copy(), sd.copy()
-    best = 0.0
-    p.time_ln[c, j], p.level_ln[c, j] = found[_TIME], found[_LEVEL]
+    mean, found = np.zeros(_WAYS), np.empty(_WAYS)
+    terms, best = np.full((4, _S_COUNT), -inf), -inf
+    # Stretches of time on a grid, for shares are anything but linear in them; the rest by its normal law.
+    for k in range(_S_COUNT):
+        s = _S_LOW + _S_STEP * k
+        a, b, rr = _sums(ln_seen, p.shape[c], age_h, s, error_ln, lim)
+        for kind in range(4):
+            sd[:] = usual_sd
+            mean[_LEVEL] = 0.0
+            if kind in (HIGH, LOW):
+                mean[_LEVEL] = lim.high_ln if kind == HIGH else lim.low_ln
+                sd[_LEVEL] = lim.set_ln_sd
+            off, time_sd = s - usual_ln, usual_sd[_TIME]
+            if kind == LATE:
+                off, time_sd = off - lim.late_ln, lim.late_ln_sd
+            # Every point of the grid stands for its surroundings.
+            sd[_TIME] = 0.5 * _S_STEP
+            time_sd = sqrt(max(time_sd**2 - sd[_TIME] ** 2, 1e-4))
+            value = _evidence(a, b, rr, mean, sd, found) - 0.5 * (off / time_sd) ** 2 - log(time_sd)
+            terms[kind, k] = value
+            if value > best:
+                best = value
+                p.time_ln[c, j], p.level_ln[c, j] = s + found[_TIME], found[_LEVEL]
     for kind in range(3):
-        mean[:], sd[:] = usual, usual_sd
-        if kind == LATE:
-            mean[_TIME] += lim.late_ln
-            sd[_TIME] = lim.late_ln_sd
-        else:
-            mean[_LEVEL] = lim.high_ln if kind == HIGH else lim.low_ln
-            sd[_LEVEL] = lim.set_ln_sd
-        odds = _evidence(a, b, rr, mean, sd, found) - healthy
+        top, of, healthy = terms.max(), 0.0, 0.0
+        for k in range(_S_COUNT):
+            of += exp(terms[kind, k] - top)
+            healthy += exp(terms[3, k] - top)
+        odds = log(max(of, 1e-300)) - log(max(healthy, 1e-300))
         if age_h < lim.late_from_h or (kind != LATE and loaded < lim.level_from_frac):
             odds = min(odds, 0.0)
         p.odds[kind, c, j] = odds
-        if odds > best:
-            best = odds
-            p.time_ln[c, j], p.level_ln[c, j] = found[_TIME], found[_LEVEL]
         if odds >= lim.odds_ln:
             p.told[c, j] = True
 
@@ -302,7 +316,7 @@ def _own_spread(p: Pickups, c: int, count: int, lim: PickupLimits) -> None:
     found, mean, sd = np.empty(_WAYS), np.zeros(_WAYS), np.array(lim.cell_sd)
     total = lim.own_count * sd**2
     for k in range(count):
-        a, b, rr = _sums(p.past[c, k].astype(np.float64), p.shape[c], lim.error_ln, lim)
+        a, b, rr = _sums(p.past[c, k].astype(np.float64), p.shape[c], inf, 0.0, lim.error_ln, lim)
         _evidence(a, b, rr, mean, sd, found)
         for way in range(_WAYS):
             total[way] += min(found[way] ** 2, 6.0 * sd[way] ** 2)

@@ -33,6 +33,8 @@ _CAUGHT_UP_FRAC = 0.93
 _TROUBLE_H = 24.0
 #: First half hour of a pick-up that says something.
 _JUDGED_FROM = 6
+#: Half hours after it without which nothing is known of a pick-up: two thirds.
+_ENOUGH = 2 * (BINS - _JUDGED_FROM) // 3
 _PICKUP_KINDS = {"anode_slow_pickup": LATE, "anode_set_high": HIGH, "anode_set_low": LOW}
 _PICKUP_VERDICTS: dict[int, Verdict] = {LATE: "late", HIGH: "set_high", LOW: "set_low"}
 _STORY_VERDICTS: dict[int, Verdict] = {
@@ -102,6 +104,7 @@ class Anodes:
         self._unreported_us = np.zeros((n_cells, width), dtype=np.int64)
         self._named_instead = np.zeros((n_cells, width), dtype=np.bool_)
         self._awaited = np.zeros((n_cells, width), dtype=np.bool_)
+        self._unmeasured = np.zeros((n_cells, width), dtype=np.bool_)
         self._late = np.zeros((n_cells, width))
         #: What a pick-up was first called, -1 for nothing yet: one change, one alarm.
         self._called = np.full((n_cells, width), -1, dtype=np.int64)
@@ -185,7 +188,7 @@ class Anodes:
         restart(self._pickups, cell, anode)
         self._trouble_us[cell, anode] = 0
         self._unreported_us[cell, anode] = 0
-        self._awaited[cell, anode] = listed
+        self._awaited[cell, anode] = self._unmeasured[cell, anode] = listed
         self._called[cell, anode] = -1
 
     def _lost(self, cell: int, anode: int, now_us: int) -> None:
@@ -286,21 +289,24 @@ class Anodes:
         s, p = self._stories, self._pickups
         troubled = (s.phase == story.TOLD) & (s.kind != story.NONE)
         ripe = troubled | (self._called >= 0) | (age_h >= self.limits.young_h)
-        # Two thirds of the time in which a pick-up is judged.
-        enough = np.isfinite(p.seen[:, :, _JUDGED_FROM:]).sum(axis=2) >= 2 * (BINS - _JUDGED_FROM) // 3
         for cell, anode in np.argwhere(self._awaited & ripe).tolist():
             verdict: Verdict = "on_time"
             if self._called[cell, anode] >= 0:
                 verdict = _PICKUP_VERDICTS[int(self._called[cell, anode])]
             elif troubled[cell, anode]:
                 verdict = _STORY_VERDICTS[int(s.kind[cell, anode])]
-            elif not enough[cell, anode]:
+            elif np.isfinite(p.seen[cell, anode, _JUDGED_FROM:]).sum() < _ENOUGH:
                 verdict = "unseen"
-            half = np.flatnonzero(p.seen[cell, anode] >= 0.5)
-            half_h = BIN_H * (float(half[0]) + 1.0) if len(half) else np.nan
-            level = float(np.exp(p.level_ln[cell, anode]))
-            self._book.judged(cell, anode, verdict, now_us, level, half_h)
+            self._book.judged(cell, anode, verdict, now_us)
             self._awaited[cell, anode] = False
+        for cell, anode in np.argwhere(self._unmeasured & (age_h >= self.limits.young_h)).tolist():
+            # The first half hours still hold the means of the anode before.
+            half = np.flatnonzero(p.seen[cell, anode, 2:] >= 0.5) + 2
+            seen = len(half) > 0 and np.isfinite(p.seen[cell, anode, half[0] - 1])
+            half_h = BIN_H * (float(half[0]) + 1.0) if seen else None
+            level = float(np.exp(p.level_ln[cell, anode]))
+            self._book.measured(cell, anode, level if np.isfinite(level) else None, half_h)
+            self._unmeasured[cell, anode] = False
 
     def explain(self, kind: str, cell: int, slot: int) -> Explanation:
         """Explain the score given at the last update.
