@@ -60,9 +60,9 @@ class PickupLimits(NamedTuple):
         Anodes at the ends of their rows stand colder and take longer, natural logarithm, by an amount that is known
         to no one: mean and spread.
     odds_ln
-        Natural logarithm of the odds, against a healthy change, at which a verdict is given: 12 to 1. At most one
-        healthy change in 12 ever passes them (Ville); as spreads are learned from wide ones downwards it is one in some
-        hundred. With 3 % of changes wrong these odds alone make one verdict in four right; measured, it is more.
+        Natural logarithm of the odds, against a healthy change, at which a verdict is given: 20 to 1. At most one
+        healthy change in 20 ever passes them (Ville); as spreads are learned from wide ones downwards it is one in some
+        hundred. With 3 % of changes wrong these odds alone make four verdicts in ten right; measured, it is more.
     """
 
     from_h: float = 3.0
@@ -82,7 +82,7 @@ class PickupLimits(NamedTuple):
     independent: float = 0.5
     corner_ln: float = 0.08
     corner_ln_sd: float = 0.12
-    odds_ln: float = 2.5
+    odds_ln: float = 3.0
 
 
 class Pickups(NamedTuple):
