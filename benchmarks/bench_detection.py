@@ -2,14 +2,16 @@
 
 Simulate, replay and evaluate run as people run them, by the commands. The seeds are this file's own: nothing was tuned
 on them. A small line says little about rare events; the intervals in the table say how little. What each layer adds is
-scored on the views of the enriched line, with the layer taken away.
+scored on the views of the enriched line of another technology, with the layer taken away.
 """
 
 import argparse
 import json
 import multiprocessing
+import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stdout
 from io import StringIO
@@ -17,12 +19,15 @@ from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
-from benchmarks import results, tape
+from benchmarks import results
 from benchmarks.ablation import LAYERS, without_layer
 from benchmarks.detection_table import target_line
 from benchmarks.detection_targets import judged
 from benchmarks.results import Figures
+from benchmarks.tape import Recorder
 from edge.cli import main as potline
+from edge.config import Config
+from edge.replay import replay
 from models.scoring.rules import FAMILIES
 
 #: Seeds 20261121 to 20261124 were looked at: after them, rods without line current are not stuck, and the sum of rods
@@ -53,6 +58,9 @@ SETS = {
     "shift": Setting("shift", "P500", 16, 12.0),
     "enriched elsewhere": Setting("enriched", "P500few.toml", 18, 14.0),
 }
+
+#: The line on which layers are taken away.
+LAYERED = "enriched elsewhere"
 
 #: What is kept of the row of a null model; ``potline evaluate`` gives more.
 _KEPT = (
@@ -85,7 +93,7 @@ def kept(found: Figures) -> Figures:
     return found | {"groups": groups}
 
 
-def scored(folder: Path, setting: Setting, interval_s: float, seed: int) -> Figures:
+def scored(folder: Path, setting: Setting, interval_s: float, seed: int, tape: Path | None) -> Figures:
     """Scores of one fresh history, as ``potline evaluate`` prints them, and what each step took [s].
 
     Parameters
@@ -98,6 +106,8 @@ def scored(folder: Path, setting: Setting, interval_s: float, seed: int) -> Figu
         Between two rows of a cell [s].
     seed
         Of the line.
+    tape
+        Gets what the detectors saw; None for no tape.
     """
     history, out = folder / str(seed), folder / f"{seed}-out"
     technology = setting.technology
@@ -108,20 +118,29 @@ def scored(folder: Path, setting: Setting, interval_s: float, seed: int) -> Figu
     line = ["--faults", setting.faults, "--technology", technology, "--seed", str(seed), *size]
     seconds: dict[str, float] = {}
     printed = ""
-    for what, arguments in (
-        ("simulate", ["simulate", "--out", str(history), *line]),
-        ("replay", ["replay", str(history), "--out", str(out)]),
-        ("evaluate", ["evaluate", str(out), str(history), "--readings", str(history), "--table"]),
-    ):
+    if tape is not None:
+        shutil.rmtree(tape, ignore_errors=True)
+    recorder = Recorder(history, tape) if tape is not None else None
+    commands: tuple[tuple[str, Callable[[], int]], ...] = (
+        ("simulate", lambda: potline(["simulate", "--out", str(history), *line])),
+        ("replay", lambda: replay(history, out, Config(), speed=None, say=print, watch=recorder)),
+        (
+            "evaluate",
+            lambda: potline(["evaluate", str(out), str(history), "--readings", str(history), "--table"]),
+        ),
+    )
+    for what, command in commands:
         if what == "simulate" and (history / "labels.parquet").is_file():
             continue
         start = perf_counter()
         with redirect_stdout(StringIO()) as text:
-            code = potline(arguments)
+            code = command()
         if code != 0:
-            sys.exit(f"potline {' '.join(arguments)}: exit code {code}")
+            sys.exit(f"{what} of {history}: exit code {code}")
         seconds[what] = round(perf_counter() - start, 1)
         printed = text.getvalue()
+    if recorder is not None:
+        recorder.finish()
     return json.loads(printed) | {"seed": seed, "setting": setting._asdict(), "seconds": seconds}
 
 
@@ -154,15 +173,13 @@ def main() -> None:
                 SETS[name]._replace(days=SETS[name].days * arguments.scale),
                 arguments.interval,
                 seed,
+                folder / f"{seed}.tape" if name == LAYERED else None,
             )
             for name, seed in seeds.items()
         }
         sets: Figures = {name: kept(scores.result()) for name, scores in running.items()}
-        if "enriched" in seeds:
-            history = folder / str(seeds["enriched"])
-            views = history.with_suffix(".tape")
-            if not (views / "truth.pickle").is_file():
-                pool.submit(tape.record, history, views).result()
+        if LAYERED in seeds:
+            views = folder / f"{seeds[LAYERED]}.tape"
             layers = list(pool.map(without_layer, [views] * len(LAYERS), range(len(LAYERS))))
     figures: Figures = {
         "interval_s": arguments.interval,

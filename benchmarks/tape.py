@@ -61,23 +61,43 @@ class _Unpickler(pickle.Unpickler):
         return Truth if name == Truth.__name__ else super().find_class(module, name)
 
 
-class _Recorder:
-    """Gathers views and writes them in files of an hour."""
+class Recorder:
+    """Gathers views of a history and writes them in files of an hour.
 
-    def __init__(self, out: Path) -> None:
-        self._out = out
+    Parameters
+    ----------
+    history
+        Folder by contract, with labels.
+    out
+        Folder to write; must be empty or not there.
+    """
+
+    def __init__(self, history: Path, out: Path) -> None:
+        out.mkdir(parents=True, exist_ok=True)
+        self._history, self._out = history, out
         self._views: list[View] = []
         self._suppressed: list[NDArray[np.bool_]] = []
         self.files = 0
 
     def __call__(self, view: View, suppressed: NDArray[np.bool_]) -> None:
+        """Take in one scan; ``suppressed`` (n_cells,) are those whose alarms would not be shown."""
         self._views.append(view)
         self._suppressed.append(suppressed.copy())
         if len(self._views) == _SCANS:
-            self.write()
+            self._write()
 
-    def write(self) -> None:
-        """Write what was gathered."""
+    def finish(self) -> None:
+        """Write what is left, and then what the tape is scored against: without it a tape is half made."""
+        self._write()
+        empty = self._out / "none.jsonl"
+        empty.write_bytes(b"")
+        with opened([Source(empty, self._history / "labels.parquet", self._history)]) as case:
+            # A memory map does not outlive the case.
+            cells = [c._replace(observed=np.array(c.observed), clear=np.array(c.clear)) for c in case.cells]
+            known = Truth(read_plant(self._history), cells, case.events)
+            (self._out / "truth.pickle").write_bytes(pickle.dumps(known))
+
+    def _write(self) -> None:
         if not self._views:
             return
         chunk: dict[str, Any] = {"suppressed": np.stack(self._suppressed)}
@@ -112,10 +132,8 @@ def record(history: Path, tape: Path) -> None:
     tape
         Folder to write; must be empty or not there.
     """
-    tape.mkdir(parents=True, exist_ok=True)
-    plant = read_plant(history)
-    recorder = _Recorder(tape)
-    pipeline = Pipeline(plant, Config(), load_texts(), watch=recorder)
+    recorder = Recorder(history, tape)
+    pipeline = Pipeline(read_plant(history), Config(), load_texts(), watch=recorder)
     batch: list[Item] = []
     for item in read_history(history):
         batch.append(item)
@@ -124,13 +142,7 @@ def record(history: Path, tape: Path) -> None:
             batch = []
     pipeline.push(batch)
     pipeline.flush()
-    recorder.write()
-    empty = tape / "none.jsonl"
-    empty.write_bytes(b"")
-    with opened([Source(empty, history / "labels.parquet", history)]) as case:
-        # A memory map does not outlive the case.
-        cells = [c._replace(observed=np.array(c.observed), clear=np.array(c.clear)) for c in case.cells]
-        (tape / "truth.pickle").write_bytes(pickle.dumps(Truth(plant, cells, case.events)))
+    recorder.finish()
 
 
 def views(tape: Path) -> Iterator[tuple[View, NDArray[np.bool_]]]:

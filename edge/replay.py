@@ -9,7 +9,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from msgspec import json
+from numpy.typing import NDArray
 
 from edge.alarm_rules import load_texts
 from edge.alarms import AlarmEvent
@@ -38,7 +40,13 @@ _VERDICTS_EVERY_US = 86_400_000_000
 
 
 def replay(
-    history: Path, out: Path, config: Config, *, speed: float | None, say: Callable[[str], None]
+    history: Path,
+    out: Path,
+    config: Config,
+    *,
+    speed: float | None,
+    say: Callable[[str], None],
+    watch: Callable[[View, NDArray[np.bool_]], None] | None = None,
 ) -> int:
     """Replay a history folder into an output folder.
 
@@ -56,6 +64,8 @@ def replay(
         Event seconds a second; None for as fast as it goes.
     say
         Gets the lines for people; the last one is the summary.
+    watch
+        Also gets every view, with the cells whose alarms are suppressed.
 
     Returns
     -------
@@ -75,9 +85,13 @@ def replay(
     started = time.monotonic()
     plant = calibrated(load_plant(history / "plant.toml"), config)
     changes = ChangeLog(plant)
-    pipeline = Pipeline(
-        plant, config, load_texts(), lambda view, _: _note(changes, view), learned=learned(config)
-    )
+
+    def see(view: View, suppressed: NDArray[np.bool_]) -> None:
+        _note(changes, view)
+        if watch is not None:
+            watch(view, suppressed)
+
+    pipeline = Pipeline(plant, config, load_texts(), see, learned=learned(config))
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=out) as unfinished:
         figures = _write(history, Path(unfinished), pipeline, changes, speed, started)
