@@ -79,7 +79,7 @@ def _layers(layers: list[Figures]) -> list[str]:
     groups = [group for group in layers[0] if group != "what"]
     lines = [
         "",
-        "What each layer adds on the enriched line of another technology: recall, and false alarms a cell-day behind it.",
+        "What each layer adds on the enriched line elsewhere: recall, and false alarms a cell-day behind it.",
         "",
         f"| | {' | '.join(groups)} |",
         f"|---|{'---:|' * len(groups)}",

@@ -125,10 +125,17 @@ def test_stated_defects_of_the_model_are_real():
 
 def test_detection_is_scored_from_fresh_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     found = bench_detection.scored(
-        tmp_path, bench_detection.Setting("enriched", "P500few.toml", 2, 0.1), interval_s=30.0, seed=5
+        tmp_path,
+        bench_detection.Setting("enriched", "P500few.toml", 2, 0.1),
+        interval_s=30.0,
+        seed=5,
+        tape=tmp_path / "tape",
     )
     assert found["record"]["cell_days"] == pytest.approx(0.2, abs=0.01)
     assert found["seconds"].keys() == {"simulate", "replay", "evaluate"}
+    layer = bench_detection.without_layer(tmp_path / "tape", 2)
+    assert layer["what"] == "without anode currents"
+    assert layer["fast"]["false_alarms"] == 0
     assert "cell-days" in capsys.readouterr().err
 
 
