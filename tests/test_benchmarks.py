@@ -133,9 +133,8 @@ def test_detection_is_scored_from_fresh_lines(tmp_path: Path, capsys: pytest.Cap
     )
     assert found["record"]["cell_days"] == pytest.approx(0.2, abs=0.01)
     assert found["seconds"].keys() == {"simulate", "replay", "evaluate"}
-    layer = bench_detection.without_layer(tmp_path / "tape", 2)
-    assert layer["what"] == "without anode currents"
-    assert layer["fast"]["false_alarms"] == 0
+    # Nothing happens in these hours, and without the currents nothing is alarmed.
+    assert bench_detection.without_layer(tmp_path / "tape", 2) == {"what": "without anode currents"}
     assert "cell-days" in capsys.readouterr().err
 
 
