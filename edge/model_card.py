@@ -14,6 +14,7 @@ _BASIS = {
     "physics": "not raised: nothing seen that asks for it",
     "ranks": "raised: quantile of the cell-days seen",
     "tail": "raised: fitted beyond the cell-days seen",
+    "highest": "raised: above the highest of the cell-days seen",
     "beyond": "raised as far as allowed: **the budget is not kept**",
     "fixed": "never changed",
 }

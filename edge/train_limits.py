@@ -149,7 +149,8 @@ def limit_of(kind: str, blocks: Sequence[float], budget: float) -> Limit:
     Where (n + 1) budget >= 1, the ceil((n + 1)(1 - budget))-th smallest of n exchangeable cell-days is exceeded by a
     new one with a probability of at most the budget (split conformal: Vovk et al., Algorithmic Learning in a Random
     World, 2005). With fewer, the logarithm of the level is taken as exponential beyond the tenth-largest cell-day (Hill
-    1975), which is an assumption and no guarantee; half an alarm is added to none. Cell-days of one cell are not
+    1975), which is an assumption and no guarantee; where that asks for nothing although a clear cell-day would have had
+    an alarm, the limit is put above the highest of them. Cell-days of one cell are not
     independent, and both say too little about another plant.
     """
     n, level = len(blocks), np.sort(np.array(blocks, dtype=np.float64))
@@ -161,8 +162,9 @@ def limit_of(kind: str, blocks: Sequence[float], budget: float) -> Limit:
         found = float(level[math.ceil((n + 1) * (1.0 - budget)) - 1]) * step
         basis = "ranks"
     else:
-        found = _tail_level(level, budget) * step
-        basis = "tail"
+        found, basis = _tail_level(level, budget) * step, "tail"
+        if found <= step and above:
+            found, basis = float(level[-1]) * step, "highest"
     if found <= step:
         return Limit(factor=1.0, budget=budget, cell_days=float(n), above=above, basis="physics")
     if found > MAX_FACTOR:

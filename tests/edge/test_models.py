@@ -143,6 +143,9 @@ def test_few_cell_days_are_fitted_and_said_to_be() -> None:
         factor=1.0, budget=0.002, cell_days=60.0, above=60, basis="fixed"
     )
     assert limit_of("anode_slip", [9.0] * 60, 0.002).basis == "beyond"
+    # One alarm among clear cell-days, of which a fit makes nothing.
+    limit = limit_of("cover_loss", [0.0] * 150 + [0.4, 1.2], 0.001)
+    assert (limit.factor, limit.basis) == (pytest.approx(1.2 * 1.04), "highest")
 
 
 def test_levels_follow_the_rule_and_clear_time_only() -> None:
