@@ -49,7 +49,6 @@ LINES: tuple[TrainingLine, ...] = (
     TrainingLine("training-P300", "training", "P300", 8, 7.0, 9201),
     TrainingLine("training-P180", "training", "P180", 6, 7.0, 9202),
     TrainingLine("natural-P180", "natural", "P180", 6, 10.0, 9205),
-    TrainingLine("training-P300-2", "training", "P300", 8, 7.0, 9206),
 )
 
 

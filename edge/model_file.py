@@ -33,7 +33,8 @@ class Limit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Clear cell-days seen, and how many of them would have had an alarm at the limit of physics.
     basis
         ``physics`` (nothing seen asks for a change), ``ranks`` (a quantile of the cell-days seen), ``tail`` (a fit
-        beyond them), ``highest`` (above all of them, which a fit would not have asked for), ``fixed`` (never changed), ``beyond`` (the budget is not reached at the largest factor allowed).
+        beyond them), ``highest`` (above all of them, which a fit would not have asked for), ``fixed`` (never changed),
+        ``beyond`` (the budget is not reached at the largest factor allowed).
     """
 
     factor: float
