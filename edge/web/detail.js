@@ -114,7 +114,7 @@ export class Detail {
   changes(rows) {
     const items = rows.map((row) => {
       const item = part("li", ["open", "on_time", "unseen"].includes(row.verdict) ? "" : "odd");
-      const words = [named("verdict", row.verdict)];
+      const words = [];
       if (row.level_ratio !== null) words.push(`${number(100 * row.level_ratio)} %`);
       if (row.half_load_h !== null && row.half_low_h !== null) {
         const [h, low, high] = [row.half_load_h, row.half_low_h, row.half_high_h].map((hours) => number(hours, 1));
@@ -123,7 +123,9 @@ export class Detail {
       if (row.known_us) words.push(text("knownAfter", { age: duration((row.known_us - row.time_us) / 1e6) }));
       if (!row.logged) words.push(text("notLogged"));
       const when = `${day(row.time_us).slice(5)} ${clock(row.time_us)}`;
-      item.append(part("b", "", text("anode", { n: row.anode })), part("time", "", when), part("span", "", words.join(" · ")));
+      item.append(part("b", "", text("anode", { n: row.anode })), part("time", "", when));
+      item.append(part("span", "", named("verdict", row.verdict)));
+      if (words.length) item.append(part("small", "", words.join(" · ")));
       return item;
     });
     this.changeList.hidden = !items.length;

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from edge.board import AlarmRow, Board, CauseRow
+from edge.board import AlarmRow, Board, CauseRow, ChangeRow
 
 T0_US = 1_750_000_020_000_000
 MINUTE_US = 60_000_000
@@ -73,6 +73,18 @@ def fill_trends(board: Board, minutes: int = 90) -> None:
                 "anode_current_A": anodes,
             },
         )
+
+
+def changes_of(cell: str) -> dict[str, list[ChangeRow]]:
+    """Three anode changes of one cell: on time, picking up slowly and not in the log, and too new to be judged."""
+    day_us = 24 * 60 * MINUTE_US
+    return {
+        cell: [
+            ChangeRow(4, T0_US - 2 * day_us, True, "on_time", T0_US - day_us, 1.02, 7.6, 6.1, 10.2),
+            ChangeRow(12, T0_US - day_us, False, "late", T0_US - day_us // 2, 0.71, None, 6.1, 10.2),
+            ChangeRow(20, T0_US - day_us // 12, True, "open", 0, None, None, 6.1, 10.2),
+        ]
+    }
 
 
 def alarm(number: int, cell: int, **changes: Any) -> AlarmRow:

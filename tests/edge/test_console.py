@@ -19,6 +19,7 @@ from tests.edge.boards import (
     T0_US,
     FakeClock,
     alarm,
+    changes_of,
     fill_cells,
     fill_trends,
     make_board,
@@ -171,6 +172,7 @@ def test_page_shows_the_line_the_alarm_and_its_anode(
     fill_cells(board)
     fill_trends(board)
     board.update_alarms([alarm(1, 7), alarm(2, 3, priority=4, state="ACKED", anode=None)])
+    board.update_changes(changes_of("L1-007"))
     open_page(shown, console)
     expect(shown.locator(".tile")).to_have_count(N_CELLS)
     expect(shown.locator(".tile").first.locator(".voltage")).to_have_text("4.150 V")
@@ -194,6 +196,13 @@ def test_page_shows_the_line_the_alarm_and_its_anode(
     expect(shown.locator("#detail")).to_contain_text("Level")
     expect(shown.locator("#detail")).to_contain_text("Coverage %97")
     expect(shown.locator("#cell-alarms")).to_contain_text("poor clamp contact")
+    expect(shown.locator("#cell-changes li")).to_have_text(
+        [
+            "anode 2006-15 21:07not judged yet",
+            "anode 1206-14 23:07picks up slowly71 % · known after 12 h 00 min · not logged",
+            "anode 406-13 23:07on time102 % · half load 7.6 h, expected 6.1 to 10.2 · known after 1 d 0 h",
+        ]
+    )
     expect(shown.locator(".chart")).to_have_count(4)
     shown.wait_for_timeout(200)
     assert painted(shown, "anodes") > 200, "the alarmed anode is not drawn in colour"
@@ -230,11 +239,15 @@ def test_language_is_switched_and_remembered(
     fill_cells(board)
     fill_trends(board, 3)
     board.update_alarms([alarm(1, 7)])
+    board.update_changes(changes_of("L1-007"))
     shown.goto(console.url)
     expect(shown.locator("#line h2")).to_contain_text("Cells")
     shown.get_by_role("button", name="中文").click()
     expect(shown.locator("#line h2")).to_contain_text("电解槽")
     expect(shown.locator(".alarm").first).to_contain_text("12号阳极电流上升过慢")
+    expect(shown.locator("#cell-changes li").nth(1)).to_contain_text(
+        "导电缓慢71 % · 12小时00分后判定 · 未登记"
+    )
     expect(shown.locator("[data-chart=voltage]")).to_contain_text("槽电压")
     shown.goto(console.url)
     expect(shown.locator("#line h2")).to_contain_text("电解槽")
