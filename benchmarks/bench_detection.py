@@ -99,7 +99,7 @@ def scored(folder: Path, setting: Setting, interval_s: float, seed: int, tape: P
     Parameters
     ----------
     folder
-        Gets the history ``SEED``, unless it is there already, and the replay ``SEED-out``.
+        Gets the history, unless it is there already, and its replay.
     setting
         What to simulate.
     interval_s
@@ -109,7 +109,9 @@ def scored(folder: Path, setting: Setting, interval_s: float, seed: int, tape: P
     tape
         Gets what the detectors saw; None for no tape.
     """
-    history, out = folder / str(seed), folder / f"{seed}-out"
+    # A line of another size is another line.
+    stem = f"{seed}-{setting.cells}x{setting.days:g}"
+    history, out = folder / stem, folder / f"{stem}-out"
     technology = setting.technology
     if technology.endswith(".toml"):
         (folder / technology).write_text(FEW_SENSORS, encoding="utf-8")

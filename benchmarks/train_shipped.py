@@ -62,7 +62,9 @@ def tape_of(line: TrainingLine, work: Path) -> Path:
     work
         Folder of lines and tapes.
     """
-    tape, history = work / f"{line.name}.tape", work / line.name
+    # A line of another size is another line.
+    stem = f"{line.name}-{line.cells}x{line.days:g}"
+    tape, history = work / f"{stem}.tape", work / stem
     if not (tape / "truth.pickle").is_file():
         if not (history / "labels.parquet").is_file():
             shutil.rmtree(history, ignore_errors=True)

@@ -219,6 +219,8 @@ class Gateway:
             self.engine.save()
         if now - self._forgot >= _FORGET_S:
             self._forgot = now
+            # The small collections keep Python's own from coming to the older objects.
+            gc.collect()
             now_us, storage = self.clock.now_us(), self.config.storage
             self.engine.store.forget(
                 now_us - int(storage.keep_days * 86_400e6), now_us - int(storage.keep_states_days * 86_400e6)
@@ -330,6 +332,19 @@ def influx_writer(config: Config) -> InfluxWriter:
     return InfluxWriter(influx.url, influx.org, influx.bucket, token, influx.timeout_s)
 
 
+def _compile(plant: Path) -> None:
+    """Compile apart; a signal that comes meanwhile ends the compiling process too."""
+
+    def end(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        compile_apart(plant)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def run(config: Config, *, until_quiet_s: float | None, say: Callable[[str], None]) -> int:
     """``potline run``: the gateway until SIGTERM, SIGINT or the end of the stream.
 
@@ -339,7 +354,7 @@ def run(config: Config, *, until_quiet_s: float | None, say: Callable[[str], Non
         Before anything is started.
     """
     plant = calibrated(load_plant(Path(config.plant)), config)
-    compile_apart(Path(config.plant))
+    _compile(Path(config.plant))
     gateway = Gateway(plant, config)
     gateway.stop_on_signal()
     # Before anything is open: the first start after an installation or upgrade compiles for a while.

@@ -134,6 +134,8 @@ def rows(body: Body, language: str, results: Path = _RESULTS) -> list[Row]:
                     .strip(" :：,，")
                     .removeprefix("号")
                     .removeprefix("…")
+                    .removesuffix(" at …")
+                    .removesuffix(" of …")
                     .lstrip(" :："),
                     getattr(known.class_[entry.class_], language),
                     entry.needs,
@@ -245,7 +247,9 @@ def _scores(results: Path) -> dict[str, dict[str, dict[str, Any]]]:
             # A kind without events and alarms has no group of its own; that it was never wrong is a score too.
             system = of_set["groups"].get(kind, {}).get("system", {})
             row = {key: system.get(key) for key in _KEPT}
-            if not system:
+            # On a line of its own technology file instruments are missing: silence there says nothing.
+            whole = not str(of_set.get("setting", {}).get("technology", "")).endswith(".toml")
+            if not system and whole:
                 row |= {"events": 0, "detected": 0, "alarms": 0, "false_alarms": 0}
                 row["false_per_cell_day"] = 0.0 if days else None
                 row["false_per_cell_day_poisson_95"] = poisson(0, days) if days else (None, None)

@@ -92,30 +92,37 @@ def compile_apart(plant: Path) -> None:
     plant
         The plant file. Where the process fails, that is said, and kernels are compiled here when they are wanted.
     """
-    mark = _mark()
+    mark = _mark(plant)
     if mark.is_file():
         return
     log.info("compiling the kernels; the first start takes a minute or two")
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "edge.rehearsal", str(plant)],
+            # -P: what lies in the working directory is none of ours.
+            [sys.executable, "-P", "-m", "edge.rehearsal", str(plant)],
             capture_output=True,
             text=True,
             timeout=_COMPILE_TIMEOUT_S,
             check=False,
         )
-        fault = done.stderr.strip().splitlines()[-1:] if done.returncode else []
+        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        fault = said[-1] if done.returncode else ""
     except (OSError, subprocess.TimeoutExpired) as error:
-        fault = [str(error)]
+        fault = str(error)
     if fault:
-        log.warning("compiling in a process of its own failed, it is done in this one: %s", fault[0])
-    elif mark.parent.is_dir():
+        log.warning("compiling in a process of its own failed, it is done in this one: %s", fault)
+        return
+    try:
+        mark.parent.mkdir(parents=True, exist_ok=True)
         mark.touch()
+    except OSError as error:
+        log.info("%s: cannot be written, the next start looks again: %s", mark, error.strerror)
 
 
-def _mark() -> Path:
-    """File beside what Numba kept, there once every kernel of these sources has been compiled on this machine."""
-    digest = hashlib.sha256(f"{sys.version} {numba.__version__} {platform.node()}".encode())
+def _mark(plant: Path) -> Path:
+    """File beside what Numba kept, there once every kernel that these sources need for this plant was compiled."""
+    digest = hashlib.sha256(f"{sys.version} {numba.__version__} {platform.machine()}".encode())
+    digest.update(plant.read_bytes() if plant.is_file() else b"")
     for package in (twin, models):
         for path in sorted(Path(package.__path__[0]).rglob("*.py")):
             digest.update(path.read_bytes())

@@ -69,11 +69,11 @@ PARTS_TEXTS: dict[str, tuple[str, str]] = {
 #: What became of an anode change, as in ``models.anode_change``, and as the console says it.
 VERDICTS: dict[str, tuple[str, str]] = {
     "on_time": ("正常导电", "on time"),
-    "late": ("导电缓慢", "picks up slowly"),
-    "set_high": ("安装偏高", "set too high"),
-    "set_low": ("安装偏低", "set too low"),
+    "late": ("电流上升过慢", "picks up slowly"),
+    "set_high": ("安装过高", "set too high"),
+    "set_low": ("安装过低", "set too low"),
     "slipped": ("滑极", "slipped"),
-    "overloaded": ("电流过大", "overloaded"),
+    "overloaded": ("过载", "overloaded"),
     "cracked": ("开裂", "cracked"),
     "poor_contact": ("接触不良", "poor contact"),
     "burnt_off": ("脱极", "burnt off"),

@@ -160,7 +160,7 @@ def fit_causes(
     Returns
     -------
     models
-        By detector; those without two classes to tell apart have none.
+        By detector; those without two classes to tell apart, and those that no kind uses, have none.
     scores
         By alarm kind, on the lines left out.
 
@@ -190,7 +190,9 @@ def fit_causes(
                 f"causes of {kind}: true one first {score.first_by_law} of {score.alarms}, "
                 f"by rules {score.first_by_rules}; loss {score.loss_by_law:.2f}, by rules {score.loss_by_rules:.2f}"
             )
-        models[detector] = model._replace(used=tuple(used))
+        # A law that no kind uses is nothing to carry to a gateway; its figures stand on the card.
+        if used:
+            models[detector] = model._replace(used=tuple(used))
     return models, scores
 
 

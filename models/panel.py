@@ -83,11 +83,13 @@ class Panel:
         learned: Learned = UNTRAINED,
         detectors: Sequence[Detector] | None = None,
     ) -> None:
+        plain = tuple(build(layout) if detectors is None else detectors)
+        self._anodes = next((detector for detector in plain if isinstance(detector, Anodes)), None)
         self._detectors = tuple(
             CauseRanker(detector, learned.causes[detector.name])
             if detector.name in learned.causes
             else detector
-            for detector in (build(layout) if detectors is None else detectors)
+            for detector in plain
         )
         self._factors = dict(learned.factors)
         self._drift = DriftWatch(learned.reference)
@@ -101,7 +103,7 @@ class Panel:
 
     def anode_changes(self) -> tuple[Change, ...]:
         """The newest anode changes with what became of each, in the order in which they became known."""
-        return next((d.verdicts() for d in self._detectors if isinstance(d, Anodes)), ())
+        return () if self._anodes is None else self._anodes.verdicts()
 
     def update(self, view: View) -> list[tuple[Detector, Scores]]:
         """Take in one scan; each detector with each of its scores against the limit that counts."""

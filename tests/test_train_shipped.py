@@ -28,7 +28,7 @@ def test_lines_to_learn_from_are_enough_and_no_others_seeds() -> None:
 def test_limits_alone_keep_the_rest_and_a_half_made_line_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = tmp_path / "work" / "tiny" / "readings"
+    broken = tmp_path / "work" / "tiny-2x0.02" / "readings"
     broken.mkdir(parents=True)
     (broken / "part-0000.parquet").write_bytes(b"half")
     monkeypatch.setattr(train_shipped, "LINES", (TINY,))

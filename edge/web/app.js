@@ -59,6 +59,7 @@ function select(cell, alarm) {
   grid.select(cell);
   list.select(alarm?.id);
   if (cell === source.cell) charts.show(source.data ?? charts.data, state.plant, alarm);
+  if (cell !== source.cell) detail.changes([]);
   source.select(cell);
   showDetail();
 }

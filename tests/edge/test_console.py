@@ -246,7 +246,7 @@ def test_language_is_switched_and_remembered(
     expect(shown.locator("#line h2")).to_contain_text("电解槽")
     expect(shown.locator(".alarm").first).to_contain_text("12号阳极电流上升过慢")
     expect(shown.locator("#cell-changes li").nth(1)).to_contain_text(
-        "导电缓慢71 % · 12小时00分后判定 · 未登记"
+        "电流上升过慢71 % · 12小时00分后判定 · 未登记"
     )
     expect(shown.locator("[data-chart=voltage]")).to_contain_text("槽电压")
     shown.goto(console.url)

@@ -58,19 +58,37 @@ def test_what_has_been_compiled_is_not_compiled_again(
     rehearsal.compile_apart(Path("plant.toml"))
     rehearsal.compile_apart(Path("plant.toml"))
     assert len(asked) == 1
-    assert asked[0][-3:] == ["-m", "edge.rehearsal", "plant.toml"]
+    assert asked[0][-4:] == ["-P", "-m", "edge.rehearsal", "plant.toml"]
 
 
 @pytest.mark.usefixtures("own_cache")
+@pytest.mark.parametrize(
+    ("code", "stderr", "told"),
+    [(1, "Traceback\nMemoryError: no room", "MemoryError: no room"), (-9, "", "exit code -9")],
+)
 def test_a_process_that_fails_is_told_and_tried_again(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, code: int, stderr: str, told: str
 ) -> None:
-    asked = _answer(monkeypatch, 1, "Traceback\nMemoryError: no room")
+    asked = _answer(monkeypatch, code, stderr)
     with caplog.at_level(logging.WARNING):
         rehearsal.compile_apart(Path("plant.toml"))
         rehearsal.compile_apart(Path("plant.toml"))
     assert len(asked) == 2
-    assert "MemoryError: no room" in caplog.text
+    assert told in caplog.text
+
+
+def test_a_cache_that_cannot_be_written_stops_nothing_and_another_plant_is_compiled_for(
+    own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = _answer(monkeypatch, 0, "")
+    plant = own_cache / "plant.toml"
+    for text in ("a", "b", "b"):
+        plant.write_text(text, encoding="utf-8")
+        rehearsal.compile_apart(plant)
+    assert len(asked) == 2
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(plant / "no folder"))  # pyright: ignore
+    rehearsal.compile_apart(plant)
+    assert len(asked) == 3
 
 
 def test_the_process_itself_runs(tmp_path: Path) -> None:
@@ -79,6 +97,6 @@ def test_the_process_itself_runs(tmp_path: Path) -> None:
         'site = "s"\ntime_zone = "UTC"\n[[line]]\nid = "L1"\nrated_current_A = 400e3\n[[line.cell]]\nid = "L1-001"\n',
         encoding="utf-8",
     )
-    command = [rehearsal.sys.executable, "-m", "edge.rehearsal", str(path)]
+    command = [rehearsal.sys.executable, "-P", "-m", "edge.rehearsal", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

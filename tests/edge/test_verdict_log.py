@@ -50,6 +50,6 @@ def test_the_review_has_a_word_for_every_verdict() -> None:
 
 def test_the_page_has_a_word_for_every_verdict() -> None:
     texts = (Path(__file__).parents[2] / "edge" / "web" / "texts.js").read_text(encoding="utf-8")
-    for chinese, english in VERDICTS.values():
-        assert f'"{chinese}"' in texts
-        assert f'"{english}' in texts
+    for name, (chinese, english) in VERDICTS.items():
+        assert f'      {name}: "{chinese}",' in texts
+        assert f'      {name}: "{english}' in texts

@@ -21,7 +21,7 @@ from models.cause_rank import (
 )
 from models.explaining import ranked
 from models.panel import UNTRAINED, Panel
-from tests.models.views import START_US, blank, layout
+from tests.models.views import START_US, Room, blank, layout
 from twin.signals import ALARM_KINDS
 
 CAUSES = ranked({"rod_slipped": 0.7, "short_or_spike": 0.3})
@@ -117,6 +117,17 @@ def test_the_panel_puts_it_beside_the_detector_and_changes_no_score() -> None:
     assert (detector.name, detector.version, detector.kinds) == (Slips.name, Slips.version, Slips.kinds)
     assert detector.explain("anode_slip", 1, 2).causes[0].cause == "short_or_spike"
     assert before[0][0].explain("anode_slip", 1, 2).causes[0].cause == "rod_slipped"
+
+
+def test_anode_changes_are_told_with_a_law_of_causes_too() -> None:
+    room = Room(CELLS, seed=3, scan_s=120.0)
+    bare, panel = Panel(CELLS), Panel(CELLS, UNTRAINED._replace(causes={"anodes": law()}))
+    while room.changes < 3 or room.time_us < START_US + 40 * 3_600_000_000:
+        view = room.step()
+        bare.update(view)
+        panel.update(view)
+    assert len(panel.anode_changes()) >= 3
+    assert panel.anode_changes() == bare.anode_changes()
 
 
 @pytest.mark.parametrize(
