@@ -25,6 +25,11 @@ _NO_LOG = 0.3
 #: Cycles of the controller stop feeding for 2500 s at most in the one public trace: a longer time without a shot is a
 #: hole in the log [s]; older entries are no news after one [us].
 _HOLE_s, _LATE_us = 2700.0, 300_000_000
+#: Where entries usually come less often, a hole is this many of their usual intervals; the usual one follows them by
+#: this share at each entry, and lies between these bounds [s].
+_HOLE_intervals, _FOLLOW, _SHORTEST_s, _LONGEST_s = 3.0, 1.1, 60.0, 14_400.0
+#: So long after a new level was learned a return to the former one is looked for [h].
+_FORMER_h = 168
 #: Hours of trouble without an end after which the cell is what it now is: sludge dissolves within three days.
 _ACCEPT_h, _LEVEL_h = 72, 48
 #: Spread of the usual ratio that no learning takes away: alumina of another batch, another density.
@@ -84,6 +89,9 @@ class AluminaBalance:
         #: Hours of trouble, and what was usual before a new level was learned.
         self._odd_h = np.zeros(n)
         self._former = np.full(n, np.nan)
+        self._moved_h = np.zeros(n)
+        #: Usual time between entries, about the median of those seen.
+        self._interval_s = np.full(n, 300.0)
         self._spread = np.full(n, _LEAST_sd)
 
     def step(self, view: View, steady: SteadyVoltage, odd: np.ndarray) -> np.ndarray:
@@ -109,21 +117,30 @@ class AluminaBalance:
         self._silent_s += view.scan_s
         feed_kg = self._in_time(view)
         shot = feed_kg > 0.0
-        whole = shot & (self._waiting_s <= _HOLE_s)
-        self._feed_kg += np.where(shot & seen, feed_kg, 0.0)
+        whole = shot & (self._waiting_s <= self._hole_s())
+        self._feed_kg += np.where(whole & seen, feed_kg, 0.0)
         self._use_kg += np.where(whole, self._waiting_kg, 0.0)
         self._seen_s += np.where(whole, self._waiting_s, 0.0)
-        for waiting in (self._waiting_kg, self._waiting_s, self._silent_s):
+        for waiting in (self._waiting_kg, self._waiting_s):
             waiting[shot] = 0.0
+        came = view.feed_kg > 0.0
+        step = np.where(self._silent_s > self._interval_s, _FOLLOW, 1.0 / _FOLLOW)
+        usual_s = np.clip(self._interval_s * step, _SHORTEST_s, _LONGEST_s)
+        self._interval_s = np.where(came, usual_s, self._interval_s)
+        self._silent_s[came] = 0.0
         self.since_s += view.scan_s
         ended = self._seen_s >= 3600.0
         if ended.any():
             self._push(np.flatnonzero(ended), odd)
         return ended
 
+    def _hole_s(self) -> FloatArray:
+        """Time without an entry from which on the log has a hole [s]."""
+        return np.maximum(_HOLE_s, _HOLE_intervals * self._interval_s)
+
     def _in_time(self, view: View) -> FloatArray:
         """What was fed in a scan, without entries that come late after a hole in the log [kg]."""
-        hole = (view.feed_kg > 0.0) & (self._silent_s > _HOLE_s)
+        hole = (view.feed_kg > 0.0) & (self._silent_s > self._hole_s())
         self._after_hole_s = np.where(hole, _HOLE_s, np.maximum(self._after_hole_s - view.scan_s, 0.0))
         feed_kg = view.feed_kg
         if (self._after_hole_s > 0.0).any():
@@ -170,13 +187,15 @@ class AluminaBalance:
         anew = cells[self._odd_h[cells] >= _ACCEPT_h]
         level = self._ratio(anew, slice(-_LEVEL_h, None))
         anew, level = anew[level > _NO_LOG], level[level > _NO_LOG]
-        self._former[anew] = self.usual[anew]
+        self._moved_h[cells] += 1.0
+        self._former[cells[self._moved_h[cells] > _FORMER_h]] = np.nan
+        self._former[anew], self._moved_h[anew] = self.usual[anew], 0.0
         self.usual[anew], self._blocks[anew], self._odd_h[anew] = level, _LEVEL_h / _BLOCK_h, 0.0
-        ratio = self._ratio(cells, slice(-WINDOWS_h[2], None))
+        ratio = self._ratio(cells, slice(-WINDOWS_h[3], None))
         apart = np.abs(self.usual[cells] - self._former[cells])
         back = cells[np.abs(ratio - self._former[cells]) < 0.25 * apart]
         # What was fed at the level that is left counts as usual, or it would be odd for three days more.
-        self._ring[0, back, : -WINDOWS_h[2]] *= (self._former[back] / self.usual[back])[:, None]
+        self._ring[0, back, : -WINDOWS_h[3]] *= (self._former[back] / self.usual[back])[:, None]
         self.usual[back], self._odd_h[back], self._former[back] = self._former[back], 0.0, np.nan
 
     def _ratio(self, cells: np.ndarray, block: slice) -> FloatArray:

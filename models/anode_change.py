@@ -32,6 +32,8 @@ class ChangeLimits(NamedTuple):
         So long an anode that the log names may show nothing before the entry counts as another anode's.
     new_frac
         A new anode carries less than this at first (0.03 to 0.1 of the mean); what carries more is still connected.
+    dead_frac
+        A rod that was dead before its anode was changed lives again above this share.
     missed_h
         Least lateness at which a change counts as missed.
     young_h
@@ -42,6 +44,7 @@ class ChangeLimits(NamedTuple):
     patience_min: float = 60.0
     other_min: float = 15.0
     new_frac: float = 0.2
+    dead_frac: float = 0.03
     missed_h: float = 3.0
     young_h: float = 30.0
 

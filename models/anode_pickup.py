@@ -20,6 +20,8 @@ _KEPT = 9
 _LAW_COUNT = 0.3
 #: So many odd changes one after the other are the way of the cell, not so many wrong anodes.
 _OWN_WAY = 4
+#: Share that a reading of nothing counts as.
+_LEAST_frac = 0.01
 #: Log odds above which a change is no example of a healthy one, told or not.
 _DOUBT_LN = 2.0
 #: In what pick-ups differ: time, level, share at the start, steepness.
@@ -246,7 +248,7 @@ def _judge(p: Pickups, c: int, j: int, age_h: float, corner: bool, lim: PickupLi
     newest = min(int(age_h / BIN_H), BINS - 1)
     for k in range(newest + 1):
         if not isnan(p.seen[c, j, k]):
-            ln_seen[k] = log(max(p.seen[c, j, k], 0.01))
+            ln_seen[k] = log(max(p.seen[c, j, k], _LEAST_frac))
     error_ln = lim.error_ln * (1.0 + lim.law_error / (1.0 + p.healthy[c]) ** 2)
     if np.isnan(ln_seen[int(lim.from_h / BIN_H) - 1 :]).all():
         return
@@ -349,7 +351,8 @@ def _learn(p: Pickups, c: int, j: int, lim: PickupLimits) -> None:
     place = int(p.healthy[c]) % _KEPT
     for b in range(BINS):
         y = p.seen[c, j, b]
-        p.past[c, place, b] = log(y) if y > 0.0 else nan
+        # As it is judged: a new anode whose rod reads nothing at first is the way of the cell.
+        p.past[c, place, b] = nan if isnan(y) else log(max(y, _LEAST_frac))
     p.healthy[c] += 1.0
     count = min(int(p.healthy[c]), _KEPT)
     _own_shape(p, c, count)

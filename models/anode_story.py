@@ -17,6 +17,8 @@ SLIP, SPIKE, BURNOFF, CRACKED, OVERLOAD, CONTACT = 0, 1, 2, 3, 4, 5
 NONE = -1
 #: Log odds between a rod and a true loss never grow so sure that ten minutes could not turn them.
 _ROD_LLR_MOST = 8.0
+#: So long after a loss of current the sum of the rods still says whose it is [min].
+_ROD_MIN = 150.0
 #: Growth of the share of an anode that picks up [1/h], and time between the middles of the two means of a step [h].
 _PICKUP_1_H, _BETWEEN_H = 0.12, 0.29
 
@@ -284,7 +286,7 @@ def _go_on(f: Features, s: Stories, c: int, j: int, n: int, young: bool, lim: St
             return
         share = instrument_share(f, s, c, j, n)
         if s.minutes[c, j] >= 4.0 and away and 0.5 < share < 1.6:
-            s.phase[c, j] = INSTRUMENT
+            s.phase[c, j], s.llr[c, j] = INSTRUMENT, _ROD_LLR_MOST
             return
         if away:
             _listen(f, s, c, j, lim)
@@ -309,6 +311,18 @@ def _go_on(f: Features, s: Stories, c: int, j: int, n: int, young: bool, lim: St
 
 
 @kernel
+def _lost_together(f: Features, s: Stories, c: int, j: int, n: int, lim: StoryLimits) -> float:
+    """Anodes that read nothing since the same minutes: one card of the meter moves the sum by all of them."""
+    number = 1.0
+    for i in range(n):
+        gone = s.phase[c, i] == OPEN or s.phase[c, i] == INSTRUMENT
+        gone = gone and f.y3[c, i] < lim.open_frac * s.pre[c, i]
+        if i != j and gone and abs(s.minutes[c, i] - s.minutes[c, j]) < 3.0:
+            number += 1.0
+    return number
+
+
+@kernel
 def _open(f: Features, s: Stories, c: int, j: int, n: int, lim: StoryLimits) -> None:
     """Continue the story of an anode that lost its current; how it ends is decided elsewhere."""
     s.minutes[c, j] += f.tick_s[c] / 60.0
@@ -316,10 +330,12 @@ def _open(f: Features, s: Stories, c: int, j: int, n: int, lim: StoryLimits) -> 
     s.lowest[c, j] = min(s.lowest[c, j], f.y3[c, j])
     if f.y3[c, j] > 0.6 * s.pre[c, j]:
         quieten(s, c, j)
+        # What a rod read while it was dead is no past of the anode.
+        f.filled[c, j] = 0
         return
     # Later the sum has moved for reasons of its own; a sum that fits neither is the line's meter.
-    if 2.0 <= s.minutes[c, j] <= 150.0 and not np.isnan(f.q3[c]) and not np.isnan(s.q_pre[c, j]):
-        share = instrument_share(f, s, c, j, n)
+    if 2.0 <= s.minutes[c, j] <= _ROD_MIN and not np.isnan(f.q3[c]) and not np.isnan(s.q_pre[c, j]):
+        share = instrument_share(f, s, c, j, n) / _lost_together(f, s, c, j, n, lim)
         if abs(share - 0.5) < 1.5:
             odds = s.llr[c, j] + min(max((share - 0.5) / lim.rod_sd**2, -2.0), 2.0)
             s.llr[c, j] = min(max(odds, -_ROD_LLR_MOST), _ROD_LLR_MOST)
@@ -335,7 +351,7 @@ def without_current(f: Features, s: Stories, lim: StoryLimits) -> NDArray[np.boo
     lim
         See `StoryLimits`.
     """
-    dead = (s.phase == INSTRUMENT) & (s.lowest < lim.open_frac * s.pre) & (s.minutes <= 150.0)
+    dead = (s.phase == INSTRUMENT) & (s.lowest < lim.open_frac * s.pre) & (s.minutes <= _ROD_MIN)
     return (s.phase == OPEN) | (dead & (f.y3 < lim.open_frac * s.pre))
 
 
@@ -375,7 +391,9 @@ def story_step(
                 continue
             phase = s.phase[c, j]
             lost = phase == OPEN or (phase == TOLD and s.kind[c, j] == BURNOFF)
-            lost = lost or (phase == INSTRUMENT and s.lowest[c, j] < lim.open_frac * s.pre[c, j])
+            if phase == INSTRUMENT and s.lowest[c, j] < lim.open_frac * s.pre[c, j]:
+                # A rod that reads something again, wrong as it is, is followed like any other wrong one.
+                lost = f.y3[c, j] < lim.open_frac * s.pre[c, j] or s.minutes[c, j] <= _ROD_MIN
             if lost:
                 _open(f, s, c, j, n_anodes[c], lim)
                 continue

@@ -105,6 +105,8 @@ class Anodes:
         self._named_instead = np.zeros((n_cells, width), dtype=np.bool_)
         self._awaited = np.zeros((n_cells, width), dtype=np.bool_)
         self._unmeasured = np.zeros((n_cells, width), dtype=np.bool_)
+        #: Rods that read nothing before their anode was changed, and still do.
+        self._dead_rod = np.zeros((n_cells, width), dtype=np.bool_)
         self._late = np.zeros((n_cells, width))
         #: What a pick-up was first called, -1 for nothing yet: one change, one alarm.
         self._called = np.full((n_cells, width), -1, dtype=np.int64)
@@ -163,9 +165,11 @@ class Anodes:
                 self._lost(cell, anode, now_us)
         age_h = self._book.age_h(now_us)
         self._settled = ~(age_h < self.limits.young_h)
-        seen = np.where(
-            np.isfinite(f.y1) & (s.phase != story.OPEN) & (s.phase != story.INSTRUMENT), f.y10, np.nan
+        self._dead_rod &= ~(f.y3 > self.limits.dead_frac)
+        carries = (
+            np.isfinite(f.y1) & (s.phase != story.OPEN) & (s.phase != story.INSTRUMENT) & ~self._dead_rod
         )
+        seen = np.where(carries, f.y10, np.nan)
         pickup_step(self._pickups, age_h, seen, f.tick_s, self._n, self._corner, self.pickup_limits)
         self._late[:] = 0.0
         for cell in np.flatnonzero(self._heard).tolist():
@@ -183,6 +187,10 @@ class Anodes:
             cell, anode, time_us, logged, seen, None, corner, half_low_h=low_h, half_high_h=high_h
         )
         self._book.changed(change, listed)
+        s = self._stories
+        dead = s.phase[cell, anode] == story.INSTRUMENT
+        dead = dead and s.lowest[cell, anode] < self.story_limits.open_frac * s.pre[cell, anode]
+        self._dead_rod[cell, anode] |= bool(dead)
         forget(self._features, cell, anode)
         story.quieten(self._stories, cell, anode)
         restart(self._pickups, cell, anode)

@@ -307,5 +307,7 @@ class EffectSigns:
     def _follow_over(self, fed: FloatArray, scan_s: float) -> None:
         """Note for how long the cell is over-fed: a voltage that goes on rising then gets no alumina."""
         over = self._fed_s > 0.0
-        keeps = fed > np.where(over, _NOT_OVER, _OVER)
+        # After an hour it must be plain, or a controller of steady shots would over-feed for ever.
+        ends = np.where(self._fed_s < _LONG_s, _NOT_OVER, _OVER)
+        keeps = fed > np.where(over, ends, _OVER)
         self._fed_s = np.where(keeps, np.minimum(self._fed_s + scan_s, _LONG_s), 0.0)

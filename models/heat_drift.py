@@ -144,6 +144,8 @@ class HeatDrift:
         withheld = np.zeros(off.shape[1], dtype=np.bool_)
         for row, sign in enumerate((-1.0, 1.0)):
             far = np.nan_to_num(np.fmax(sign * self._z[_BATH], sign * self._z[_SHELL]))
+            # A start-up or a wrong sample must not hide what comes within the days after it.
+            far = np.minimum(far, 2.0 * lim.z_most)
             self._peak[row] = np.maximum(self._peak[row] * (1.0 - _SLOT_H / lim.peak_h), far)
             z = np.clip(sign * self._z, -lim.z_most, lim.z_most)
             warm, why = np.fmax(z[_BATH], z[_SHELL]), np.fmax(z[_SUPERHEAT], z[_HEAT])

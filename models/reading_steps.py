@@ -244,8 +244,8 @@ class VoltageSteps:
         moved = np.isfinite(beam_mm) & ~(np.abs(beam_mm - self._beam_mm) <= lim.beam_mm)
         heard = np.isfinite(beam_mm)
         self._beam_age_s = np.where(heard, 0.0, self._beam_age_s + view.scan_s)
-        held_mm = np.where(self._beam_age_s > lim.beam_s, np.nan, self._beam_mm)
-        self._beam_mm = np.where(heard & moved, beam_mm, held_mm)
+        self._beam_mm = np.where(heard & moved, beam_mm, self._beam_mm)
+        silent = self._beam_age_s > lim.beam_s
         # A beam that is at work, an effect, a line that is off: nothing is known of a step for a while.
         upset = (
             moved | (view.voltage_high_V > lim.effect_V) | (view.scalar[_CURRENT] < lim.min_line_current_A)
@@ -256,7 +256,7 @@ class VoltageSteps:
         )
         known = np.isfinite(voltage_V)
         self._gap_s = np.where(known, 0.0, self._gap_s + view.scan_s)
-        anew = known & ((self._rest_s > 0.0) | np.isnan(self._level_V) | np.isnan(self._beam_mm))
+        anew = known & ((self._rest_s > 0.0) | np.isnan(self._level_V) | np.isnan(self._beam_mm) | silent)
         anew |= self._gap_s > lim.max_gap_s
         self._level_V = np.where(anew, voltage_V, self._level_V)
         self._aside_V = np.where(anew, np.nan, self._aside_V)

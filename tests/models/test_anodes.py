@@ -290,3 +290,14 @@ def test_line_off_and_anode_effects_say_nothing_of_anodes() -> None:
             view.voltage_high_V[:] = 25.0
         assert not any((score.value >= 1.0).any() for score in detector.update(view))
     assert run(cell, detector, 2.0) == {}
+
+
+@pytest.mark.parametrize("rods", [(3,), (3, 9, 12)])
+def test_rods_that_die_and_come_back_are_no_anodes(rods: tuple[int, ...]) -> None:
+    cell, detector = settled(28)
+    cell.gain = cell.gain.copy()
+    usual = cell.gain[list(rods)]
+    cell.gain[list(rods)] = 0.01
+    assert not run(cell, detector, 1.0)
+    cell.gain[list(rods)] = usual
+    assert not run(cell, detector, 6.0)

@@ -189,3 +189,28 @@ def test_trouble_in_the_first_hours_does_not_become_usual() -> None:
     assert line.detector.explain("sludge", 0, 0).evidence["usual_feed_over_use"] == pytest.approx(
         1.0, abs=0.03
     )
+
+
+@pytest.mark.parametrize(("every_s", "late_s"), [(1800, 0), (3600, 0), (600, 400)])
+def test_rare_entries_and_late_ones_after_a_hole_are_judged(every_s: int, late_s: int) -> None:
+    detector = Feeding(CELLS)
+    use_kg_s = CURRENT_A * 1.76123e-7 * 0.945
+    waiting: list[tuple[int, int]] = []
+    score = np.nan
+    for step in range(1, 72 * 30 + 1):
+        time_s = 120 * step
+        view = blank(CELLS, START_US + time_s * 1_000_000, 120.0)
+        view.scalar[VOLTAGE], view.scalar[CURRENT] = 4.15, CURRENT_A
+        view.anode_age_h[:] = 300.0
+        # A log that was away for an hour and a half.
+        if time_s % every_s == 0 and not 36.0 < time_s / 3600 < 37.5:
+            waiting.append((time_s + late_s, time_s))
+        done: list[Done] = []
+        while waiting and waiting[0][0] <= time_s:
+            _, taken_s = waiting.pop(0)
+            mass_kg = use_kg_s * every_s
+            view.feed_kg[:] += mass_kg
+            at_us = START_US + taken_s * 1_000_000
+            done += [Done(c, "alumina_feed", at_us, {"mass_kg": mass_kg}) for c in range(len(view.feed_kg))]
+        score = max(float(s.value[0, 0]) for s in detector.update(view._replace(done=tuple(done))))
+    assert score < 0.5
