@@ -62,7 +62,6 @@ def made(seed: int, n: int, told: bool) -> list[CauseLesson]:
 
 
 def test_a_law_that_knows_more_is_used_and_one_that_does_not_is_off() -> None:
-    pytest.importorskip("sklearn", reason="scikit-learn is in the train extra only")
     models, scores = fit_causes([made(k, 400, True) for k in range(3)])
     score = scores["anode_slip"]
     assert score.used
@@ -90,7 +89,6 @@ def test_a_law_that_says_the_opposite_is_off() -> None:
 
 
 def test_a_file_gives_back_the_law_and_refuses_a_damaged_one() -> None:
-    pytest.importorskip("sklearn", reason="scikit-learn is in the train extra only")
     models, scores = fit_causes([made(k, 60, True) for k in range(2)])
     packed = pack_causes(models["anodes"])
     body = Body(
