@@ -6,12 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from edge.tables import read_rows, write_rows
 from streams.messages import Event, Item
 from streams.plant_file import Plant
-from streams.tables import HistoryError
 from twin.anode_change import ENERGY_H, NEAR_H, AnodeChange, anode_change
 
 FloatArray = NDArray[np.float64]
@@ -108,9 +107,7 @@ class ChangeLog:
     def write(self, path: Path) -> None:
         """Write the changes whose day is over."""
         self._close()
-        columns = list(zip(*sorted(self._rows), strict=True)) or [[] for _ in SCHEMA]
-        arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
-        pq.write_table(pa.Table.from_arrays(arrays, schema=SCHEMA), path, compression="zstd")
+        write_rows(path, SCHEMA, sorted(self._rows))
 
     def _close(self) -> None:
         if self._open < 0:
@@ -154,12 +151,9 @@ def read_changes(path: Path, plant: Plant) -> ChangeFigures | None:
     HistoryError
         A file that cannot be read.
     """
-    if not path.is_file():
+    table = read_rows(path, SCHEMA)
+    if table is None:
         return None
-    try:
-        table = pq.read_table(path, schema=SCHEMA)
-    except (OSError, pa.ArrowException) as error:
-        raise HistoryError(f"{path}: cannot be read: {error}") from error
     cell = np.array([plant.cell_index.get(name, -1) for name in table["cell"].to_pylist()], dtype=np.int64)
     return ChangeFigures(
         table["time"].cast(pa.int64()).to_numpy(),

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from edge.line_fields import LINE_FIELDS
 from edge.points import STATE_FIELDS, Point
+from streams.tables import HistoryError
 
 ENERGY_FIELDS: tuple[str, ...] = (
     "dc_energy_kwh",
@@ -26,6 +27,8 @@ ENERGY_FIELDS: tuple[str, ...] = (
     "uncertainty_kwh_per_t",
     *LINE_FIELDS,
 )
+#: A schema or a table: pyarrow has no types of its own.
+_Arrow = Any
 _TIME = ("time", pa.timestamp("us", tz="UTC"))
 ENERGY_SCHEMA = pa.schema(
     [_TIME, ("window", pa.string()), ("line", pa.string()), ("cell", pa.string())]
@@ -85,3 +88,43 @@ class Tables:
             if len(rows) > more_than:
                 writer.write_table(pa.Table.from_pylist(rows, schema=schema))
                 rows.clear()
+
+
+def write_rows(path: Path, schema: _Arrow, rows: Sequence[Sequence[object]]) -> None:
+    """Write rows as a table of a schema.
+
+    Parameters
+    ----------
+    path
+        The file.
+    schema
+        Names and types of the columns, in the order of the values of a row.
+    rows
+        May be none.
+    """
+    columns = list(zip(*rows, strict=True)) or [[] for _ in schema]
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+    pq.write_table(pa.Table.from_arrays(arrays, schema=schema), path, compression="zstd")
+
+
+def read_rows(path: Path, schema: _Arrow) -> _Arrow | None:
+    """Read a table of a schema; None where there is no file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    schema
+        Columns that are read.
+
+    Raises
+    ------
+    HistoryError
+        A file that cannot be read.
+    """
+    if not path.is_file():
+        return None
+    try:
+        return pq.read_table(path, schema=schema)
+    except (OSError, pa.ArrowException) as error:
+        raise HistoryError(f"{path}: cannot be read: {error}") from error

@@ -6,12 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from edge.tables import read_rows, write_rows
 from models.anode_change import Change
 from streams.plant_file import Plant
-from streams.tables import HistoryError
 
 _TIME = pa.timestamp("us", tz="UTC")
 SCHEMA = pa.schema(
@@ -89,9 +88,7 @@ class VerdictLog:
             )
             for change in self._changes.values()
         ]
-        columns = list(zip(*sorted(rows, key=lambda row: row[:3]), strict=True)) or [[] for _ in SCHEMA]
-        arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
-        pq.write_table(pa.Table.from_arrays(arrays, schema=SCHEMA), path, compression="zstd")
+        write_rows(path, SCHEMA, sorted(rows, key=lambda row: row[:3]))
 
 
 def read_verdicts(path: Path, plant: Plant) -> Verdicts | None:
@@ -109,12 +106,9 @@ def read_verdicts(path: Path, plant: Plant) -> Verdicts | None:
     HistoryError
         A file that cannot be read.
     """
-    if not path.is_file():
+    table = read_rows(path, SCHEMA)
+    if table is None:
         return None
-    try:
-        table = pq.read_table(path, schema=SCHEMA)
-    except (OSError, pa.ArrowException) as error:
-        raise HistoryError(f"{path}: cannot be read: {error}") from error
     cell = [plant.cell_index.get(name, -1) for name in table["cell"].to_pylist()]
     return Verdicts(
         table["time"].cast(pa.int64()).to_numpy(),

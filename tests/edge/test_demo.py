@@ -81,9 +81,12 @@ def test_page_of_the_running_demo(tmp_path: Path) -> None:
         page.goto(url)
         page.wait_for_selector(".tile")
         assert page.locator(".tile").count() == 24
-        # Listed: on a small screen what is less urgent waits behind a button.
+        # On a small screen what is less urgent waits behind a button.
         page.wait_for_selector("[data-id*=anode_slow_pickup]", state="attached", timeout=60_000)
-        page.wait_for_selector("[data-id*=ledge_thinning]", state="attached", timeout=60_000)
+        if page.locator("#alarm-more").is_visible():
+            page.locator("#alarm-more").click()
+        page.wait_for_selector("[data-id*=anode_slow_pickup]", timeout=60_000)
+        page.wait_for_selector("[data-id*=ledge_thinning]", timeout=60_000)
         page.wait_for_timeout(3000)
         assert page.locator("canvas").count() >= 4
         shot = Path(os.environ.get("POTLINE_SCREENSHOT", str(tmp_path / "console.png")))
